@@ -1,0 +1,36 @@
+# make demo · make test · make lint · make bench · make docs
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+.PHONY: demo test lint bench docs format clean
+
+demo: $(STAMP)  ## start the collector, run the sample pipeline, show the result
+	@$(BIN)/stepsight demo --fail evaluate
+
+test: $(STAMP)  ## the whole test suite
+	$(BIN)/pytest -q
+
+lint: $(STAMP)  ## format check, ruff, types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(STAMP)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMP)  ## every number that we claim
+	$(BIN)/python bench/freshness.py
+	$(BIN)/python bench/ingest.py
+	$(BIN)/python bench/footprint.py
+
+$(STAMP): pyproject.toml
+	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
+	@echo "Installing stepsight and its dependencies into $(VENV) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV)
