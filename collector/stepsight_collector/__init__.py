@@ -1,0 +1,1 @@
+"""The collector: receives telemetry, keeps it, answers queries."""

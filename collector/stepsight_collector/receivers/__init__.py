@@ -1,0 +1,1 @@
+"""Protocol ends: OTLP over HTTP and gRPC, into the write-ahead log."""

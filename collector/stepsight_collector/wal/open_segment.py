@@ -1,0 +1,126 @@
+"""The segment that is being written: whole records on disk, or none of a failed group.
+
+Called by wal/writer.py on its thread only.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Self
+
+from stepsight_collector.wal.record import Entry, encode_entry
+from stepsight_collector.wal.segment import (
+    SegmentInfo,
+    Signal,
+    fsync_directory,
+    segment_path,
+    segment_token,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["OpenSegment"]
+
+_MAX_BUFFERS = 1024  # IOV_MAX on Linux and macOS
+
+# macOS has no fdatasync.
+_sync = getattr(os, "fdatasync", os.fsync)
+
+
+class OpenSegment:
+    """A segment file open for appending. Everything up to `size_bytes` is durable."""
+
+    def __init__(self, path: Path, segment_id: int, descriptor: int) -> None:
+        self.path = path
+        self.id = segment_id
+        self.size_bytes = 0
+        self.records = 0
+        self.nested = False
+        self.first_received_unix_nano = 0
+        self.records_opened_at: float | None = None  # monotonic, s; None while it is empty
+        self._descriptor = descriptor
+        self._has_remains = False
+
+    @classmethod
+    def create(cls, directory: Path, segment_id: int) -> Self:
+        """Create the file and make its name durable. Raises `OSError`."""
+        path = segment_path(directory, segment_id)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            fsync_directory(directory)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return cls(path, segment_id, descriptor)
+
+    def append(self, entries: list[Entry]) -> int:
+        """Write and sync a group, return its bytes.
+
+        Raises `OSError`, and then nothing of the group is kept.
+        After a failed sync the pages may be lost in the kernel, so the group is cut off again
+        rather than synced a second time.
+        """
+        buffers = [buffer for entry in entries for buffer in encode_entry(entry)]
+        self._cut_remains()
+        self._has_remains = True
+        try:
+            written = _write_all(self._descriptor, buffers)
+            _sync(self._descriptor)
+        except OSError:
+            self._cut_remains()
+            raise
+        self._has_remains = False
+        self.size_bytes += written
+        self._note(entries)
+        return written
+
+    def close(self) -> None:
+        """Close the file. Raises `OSError` if the remains of a failed group cannot be cut off."""
+        try:
+            self._cut_remains()
+        finally:
+            os.close(self._descriptor)
+        if self.size_bytes == 0:
+            self.path.unlink()
+
+    def info(self, signal: Signal, origin: str) -> SegmentInfo:
+        """Describe the segment for the loader."""
+        return SegmentInfo(
+            signal=signal,
+            id=self.id,
+            path=self.path,
+            size_bytes=self.size_bytes,
+            records=self.records,
+            nested=self.nested,
+            first_received_unix_nano=self.first_received_unix_nano,
+            token=segment_token(signal, origin, self.id),
+        )
+
+    def _note(self, entries: list[Entry]) -> None:
+        if self.records_opened_at is None:
+            self.records_opened_at = time.monotonic()
+            self.first_received_unix_nano = entries[0].received_time_unix_nano
+        self.records += sum(entry.records for entry in entries)
+        self.nested = self.nested or any(entry.nested for entry in entries)
+
+    def _cut_remains(self) -> None:
+        if self._has_remains:
+            os.ftruncate(self._descriptor, self.size_bytes)
+            os.lseek(self._descriptor, self.size_bytes, os.SEEK_SET)
+            self._has_remains = False
+
+
+def _write_all(descriptor: int, buffers: list[bytes]) -> int:
+    """Write all buffers, however many and however short the kernel's writes are."""
+    total = sum(map(len, buffers))
+    for start in range(0, len(buffers), _MAX_BUFFERS):
+        part: list[bytes | memoryview] = list(buffers[start : start + _MAX_BUFFERS])
+        while part:
+            written = os.writev(descriptor, part)
+            while part and written >= len(part[0]):
+                written -= len(part.pop(0))
+            if part and written:
+                part[0] = memoryview(part[0])[written:]
+    return total
