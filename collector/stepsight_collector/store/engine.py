@@ -1,0 +1,176 @@
+"""Opens the store: connections to the embedded engine or to a server, and the schema.
+
+The embedded engine takes one directory per process and must never be forked with; the caller holds the lock on the
+directory. Measured limits of the embedded engine: docs/explanation/embedded-engine.md.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+from clickhouse_connect import common
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from stepsight_collector.errors import ConfigError
+from stepsight_collector.store.errors import SchemaTooNewError, StoreError, engine_message
+from stepsight_collector.store.schema import Migration, load_migrations
+from stepsight_collector.store.store import SIGNALS, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clickhouse_connect.driver.client import Client
+
+__all__ = ["open_store"]
+
+READERS = 4
+QUERY_TIMEOUT_S = 30
+QUERY_MEMORY_BYTES = 700 << 20
+
+# Our batches are cut and counted by the WAL, so the engine must neither buffer nor split nor reorder them.
+WRITE_SETTINGS: dict[str, Any] = {
+    "async_insert": 0,
+    "insert_deduplicate": 1,
+    "deduplicate_blocks_in_dependent_materialized_views": 1,
+    "max_insert_threads": 1,
+    "max_threads": 1,
+    "parallel_view_processing": 0,
+    # A request is one row on its way in, but a thousand records once flattened: few rows make a large block.
+    "min_insert_block_size_rows": 0,
+    "min_insert_block_size_bytes": 0,
+    "max_insert_block_size": 1_000_000,
+    # Old records, late or from a wrong clock, may span any number of days.
+    "max_partitions_per_insert_block": 0,
+    "max_memory_usage": 0,
+}
+READ_SETTINGS: dict[str, Any] = {
+    "date_time_output_format": "iso",
+    "output_format_json_quote_64bit_integers": 0,
+    "output_format_json_quote_denormals": 1,
+    "output_format_json_validate_utf8": 1,
+    "max_execution_time": QUERY_TIMEOUT_S,
+    "max_memory_usage": QUERY_MEMORY_BYTES,
+    "max_threads": 2,
+}
+
+# Caches and pools sized for one small machine beside a training job, not for a database server.
+_CONFIG = """<clickhouse>
+    <max_server_memory_usage>{memory}</max_server_memory_usage>
+    <mark_cache_size>67108864</mark_cache_size>
+    <uncompressed_cache_size>0</uncompressed_cache_size>
+    <index_mark_cache_size>16777216</index_mark_cache_size>
+    <mmap_cache_size>16</mmap_cache_size>
+    <background_pool_size>2</background_pool_size>
+    <background_schedule_pool_size>2</background_schedule_pool_size>
+    <background_move_pool_size>1</background_move_pool_size>
+    <background_fetches_pool_size>1</background_fetches_pool_size>
+    <background_common_pool_size>2</background_common_pool_size>
+    <background_buffer_flush_schedule_pool_size>1</background_buffer_flush_schedule_pool_size>
+    <background_message_broker_schedule_pool_size>1</background_message_broker_schedule_pool_size>
+    <background_distributed_schedule_pool_size>1</background_distributed_schedule_pool_size>
+    <format_schema_path>{path}/format_schemas/</format_schema_path>
+    <timezone>UTC</timezone>
+    <merge_tree>
+        <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
+        <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
+        <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
+        <max_bytes_to_merge_at_max_space_in_pool>2147483648</max_bytes_to_merge_at_max_space_in_pool>
+    </merge_tree>
+</clickhouse>
+"""
+ENGINE_MEMORY_BYTES = 1200 << 20
+
+
+def open_store(url: str) -> Store:
+    """Open the store at `chdb:///path` or `clickhouse[s]://user:password@host:port/database`, with its schema applied.
+
+    Blocks until the engine is there (embedded: about a second). Raises ConfigError for a URL of another form,
+    StoreError when the engine cannot be opened, SchemaTooNewError when a newer stepsight wrote it.
+    """
+    connect = _connector(url)
+    try:
+        migrator = connect({})
+        try:
+            migrate(migrator)
+        finally:
+            migrator.close()
+        writers = {signal: connect(WRITE_SETTINGS) for signal in SIGNALS}
+        readers = [connect({**READ_SETTINGS, "readonly": 1}) for _ in range(READERS)]
+    except ClickHouseError as exc:
+        raise StoreError(f"cannot open the store {_public(url)}: {engine_message(exc)}") from exc
+    return Store(_public(url), writers, readers, close=lambda: None)
+
+
+def migrate(client: Client, migrations: list[Migration] | None = None) -> int:
+    """Apply the schema files that this store has not seen; returns how many. Safe to repeat after a crash."""
+    migrations = load_migrations() if migrations is None else migrations
+    client.command(
+        "CREATE TABLE IF NOT EXISTS stepsight_schema (Version UInt32, Name String, AppliedAt DateTime) "
+        "ENGINE = MergeTree ORDER BY Version"
+    )
+    applied = {row[0] for row in client.query("SELECT Version FROM stepsight_schema").result_rows}
+    newest = max((migration.version for migration in migrations), default=0)
+    if applied and max(applied) > newest:
+        raise SchemaTooNewError(
+            f"the store has schema version {max(applied)}, this stepsight knows up to {newest}. "
+            "It was written by a newer stepsight: upgrade this one, or give it another --data directory."
+        )
+    pending = [migration for migration in migrations if migration.version not in applied]
+    for migration in pending:
+        client.command(_repeatable(migration.sql))
+        client.command(
+            f"INSERT INTO stepsight_schema VALUES ({migration.version}, '{migration.name}', now())"
+        )
+    return len(pending)
+
+
+def _repeatable(sql: str) -> str:
+    """The statement so that it does no harm when a crash came between it and its entry in the version table."""
+    for kind in ("TABLE", "MATERIALIZED VIEW", "VIEW"):
+        sql = sql.replace(f"CREATE {kind} ", f"CREATE {kind} IF NOT EXISTS ", 1)
+    return sql
+
+
+def _connector(url: str) -> Callable[[dict[str, Any]], Client]:
+    parts = urlsplit(url)
+    common.set_setting("autogenerate_session_id", False)
+    if parts.scheme == "chdb":
+        return _chdb_connector(Path(unquote(parts.path)))
+    if parts.scheme in {"clickhouse", "clickhouses"} and parts.hostname:
+        secure = parts.scheme == "clickhouses"
+        return lambda settings: clickhouse_connect.get_client(
+            host=parts.hostname,
+            port=parts.port or (8443 if secure else 8123),
+            username=unquote(parts.username or "default"),
+            password=unquote(parts.password or ""),
+            database=parts.path.strip("/") or "default",
+            secure=secure,
+            settings=settings,
+        )
+    raise ConfigError(
+        [
+            f"STEPSIGHT_STORE must be chdb:///path or clickhouse://user:password@host:8123/database, got "
+            f'"{_public(url)}". Unset it to use the embedded store in the data directory.'
+        ]
+    )
+
+
+def _chdb_connector(path: Path) -> Callable[[dict[str, Any]], Client]:
+    path.mkdir(parents=True, exist_ok=True)
+    config = path.parent / f"{path.name}.config.xml"
+    config.write_text(_CONFIG.format(memory=ENGINE_MEMORY_BYTES, path=path), encoding="utf-8")
+    options = {"config-file": str(config)}
+    return lambda settings: clickhouse_connect.get_client(
+        interface="chdb", path=str(path), chdb_options=options, settings=settings
+    )
+
+
+def _public(url: str) -> str:
+    """The URL without its password."""
+    parts = urlsplit(url)
+    return url.replace(f":{parts.password}@", ":***@") if parts.password else url
+
+
