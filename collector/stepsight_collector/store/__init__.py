@@ -1,6 +1,7 @@
 """Where records rest: ClickHouse, embedded (chDB) or a server, always through clickhouse-connect.
 
-The only package that imports clickhouse-connect. In: sealed WAL segments, as the bytes they are. Out: JSON.
+The only package that imports clickhouse-connect. In: sealed WAL segments, as the bytes they are.
+Out: JSON.
 """
 
 from __future__ import annotations

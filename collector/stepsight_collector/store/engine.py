@@ -1,6 +1,7 @@
 """Opens the store: connections to the embedded engine or to a server, and the schema.
 
-The embedded engine takes one directory per process and must never be forked with; the caller holds the lock on the
+The embedded engine takes one directory per process and must never be forked with; the caller holds
+the lock on the
 directory. Measured limits of the embedded engine: docs/explanation/embedded-engine.md.
 """
 
@@ -30,7 +31,8 @@ READERS = 4
 QUERY_TIMEOUT_S = 30
 QUERY_MEMORY_BYTES = 700 << 20
 
-# Our batches are cut and counted by the WAL, so the engine must neither buffer nor split nor reorder them.
+# Our batches are cut and counted by the WAL, so the engine must neither buffer nor split nor
+# reorder them.
 WRITE_SETTINGS: dict[str, Any] = {
     "async_insert": 0,
     "insert_deduplicate": 1,
@@ -38,7 +40,8 @@ WRITE_SETTINGS: dict[str, Any] = {
     "max_insert_threads": 1,
     "max_threads": 1,
     "parallel_view_processing": 0,
-    # A request is one row on its way in, but a thousand records once flattened: few rows make a large block.
+    # A request is one row on its way in, but a thousand records once flattened: few rows make a
+    # large block.
     "min_insert_block_size_rows": 0,
     "min_insert_block_size_bytes": 0,
     "max_insert_block_size": 1_000_000,
@@ -85,9 +88,11 @@ ENGINE_MEMORY_BYTES = 1200 << 20
 
 
 def open_store(url: str) -> Store:
-    """Open the store at `chdb:///path` or `clickhouse[s]://user:password@host:port/database`, with its schema applied.
+    """Open the store at `chdb:///path` or `clickhouse[s]://user:password@host:port/database`, with
+    its schema applied.
 
-    Blocks until the engine is there (embedded: about a second). Raises ConfigError for a URL of another form,
+    Blocks until the engine is there (embedded: about a second). Raises ConfigError for a URL of
+    another form,
     StoreError when the engine cannot be opened, SchemaTooNewError when a newer stepsight wrote it.
     """
     connect = _connector(url)
@@ -105,7 +110,8 @@ def open_store(url: str) -> Store:
 
 
 def migrate(client: Client, migrations: list[Migration] | None = None) -> int:
-    """Apply the schema files that this store has not seen; returns how many. Safe to repeat after a crash."""
+    """Apply the schema files that this store has not seen; returns how many. Safe to repeat after a
+    crash."""
     migrations = load_migrations() if migrations is None else migrations
     client.command(
         "CREATE TABLE IF NOT EXISTS stepsight_schema (Version UInt32, Name String, AppliedAt DateTime) "
@@ -128,7 +134,8 @@ def migrate(client: Client, migrations: list[Migration] | None = None) -> int:
 
 
 def _repeatable(sql: str) -> str:
-    """The statement so that it does no harm when a crash came between it and its entry in the version table."""
+    """The statement so that it does no harm when a crash came between it and its entry in the
+    version table."""
     for kind in ("TABLE", "MATERIALIZED VIEW", "VIEW"):
         sql = sql.replace(f"CREATE {kind} ", f"CREATE {kind} IF NOT EXISTS ", 1)
     return sql
@@ -172,5 +179,3 @@ def _public(url: str) -> str:
     """The URL without its password."""
     parts = urlsplit(url)
     return url.replace(f":{parts.password}@", ":***@") if parts.password else url
-
-

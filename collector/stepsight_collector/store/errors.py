@@ -2,7 +2,8 @@
 
 CollectorError
 └── StoreError             the engine did not do what was asked; trying again may help
-    ├── StoreRefusedError  the engine refuses these bytes for their content; trying again cannot help
+    ├── StoreRefusedError  the engine refuses these bytes for their content; trying again cannot
+    help
     ├── SchemaTooNewError  the store was written by a newer stepsight
     └── QueryError         a query is wrong
         └── QueryLimitError  a query took more time, memory or rows than it may
@@ -47,7 +48,8 @@ class QueryLimitError(QueryError):
 
 _CODE = re.compile(r"\bCode:\s*(\d+)")
 _NOISE = re.compile(
-    r"^.*?DB::(?:Parsing)?Exception:\s*|\s*\(version [^)]*\)|\s*\(for (?:chDB|url)[^)]*\)\s*$", re.DOTALL
+    r"^.*?DB::(?:Parsing)?Exception:\s*|\s*\(version [^)]*\)|\s*\(for (?:chDB|url)[^)]*\)\s*$",
+    re.DOTALL,
 )
 
 

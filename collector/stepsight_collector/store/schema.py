@@ -1,7 +1,9 @@
 """The store's schema: numbered SQL files, applied in order, recorded in a version table.
 
-Each `schema/NNNN_name.sql` holds one table or view. Words that begin with `@` are macros, expanded here, because
-the same nested types and conversions stand in a dozen statements. Knows SQL text only; executing it is the caller's.
+Each `schema/NNNN_name.sql` holds one table or view. Words that begin with `@` are macros, expanded
+here, because
+the same nested types and conversions stand in a dozen statements. Knows SQL text only; executing it
+is the caller's.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Migration", "load_migrations", "load_proto"]
 
-# Segments that may be in flight or retried between two inserts of the same token, with two blocks a second for a day.
+# Segments that may be in flight or retried between two inserts of the same token, with two blocks a
+# second for a day.
 DEDUPLICATION_WINDOW = 10_000
 
 _ANY_VALUE = (
@@ -115,7 +118,8 @@ class Migration:
 
 
 def expand(sql: str) -> str:
-    """Replace `@word` and `@word(arguments)` by what they stand for; an unknown word is a KeyError."""
+    """Replace `@word` and `@word(arguments)` by what they stand for; an unknown word is a
+    KeyError."""
 
     def call(match: re.Match[str]) -> str:
         name, arguments = match.group(1), match.group(2)

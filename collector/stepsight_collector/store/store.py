@@ -1,6 +1,7 @@
 """The store as the rest of the collector sees it: insert a segment, ask a question.
 
-Both methods block and are meant for threads. Writers and readers are separate connections, since a connection serves
+Both methods block and are meant for threads. Writers and readers are separate connections, since a
+connection serves
 one query at a time and a reader is read-only for good.
 """
 
@@ -35,10 +36,13 @@ __all__ = ["Answer", "Store"]
 SIGNALS = {"logs": "IngestLogs", "traces": "IngestTraces", "metrics": "IngestMetrics"}
 INGEST_COLUMNS = ("project", "received_time_unix_nano", "client", "request")
 
-# A segment that fails with one of these would fail for ever: the bytes are to blame, not the engine.
-# CANNOT_READ_ALL_DATA, CANNOT_PARSE_*, UNKNOWN_PROTOBUF_FORMAT, PROTOBUF_BAD_CAST, INCORRECT_DATA, TOO_LARGE_STRING_SIZE …
+# A segment that fails with one of these would fail for ever: the bytes are to blame, not the
+# engine.
+# CANNOT_READ_ALL_DATA, CANNOT_PARSE_*, UNKNOWN_PROTOBUF_FORMAT, PROTOBUF_BAD_CAST, INCORRECT_DATA,
+# TOO_LARGE_STRING_SIZE …
 _CONTENT_CODES = frozenset({6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 433, 434, 443})
-# TIMEOUT_EXCEEDED, TOO_MANY_ROWS, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES, QUERY_WAS_CANCELLED
+# TIMEOUT_EXCEEDED, TOO_MANY_ROWS, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES,
+# QUERY_WAS_CANCELLED
 _LIMIT_CODES = frozenset({158, 159, 241, 307, 394, 396})
 
 
@@ -46,7 +50,8 @@ _LIMIT_CODES = frozenset({158, 159, 241, 307, 394, 396})
 class Answer:
     """A query's result.
 
-    `rows` are lists in the order of `columns`; 64-bit integers are numbers, times ISO 8601 text with `Z`,
+    `rows` are lists in the order of `columns`; 64-bit integers are numbers, times ISO 8601 text
+    with `Z`,
     non-finite floats the texts `NaN`, `Infinity`, `-Infinity`.
     """
 
@@ -86,8 +91,10 @@ class Store:
     def insert(self, signal: str, payload: bytes, token: str) -> None:
         """Store a segment: length-delimited `Ingest` messages of one signal.
 
-        Storing the same bytes under the same `token` again adds nothing, after a crash and after a time-out too.
-        Raises StoreRefusedError when the engine cannot read the bytes, StoreError when trying again may help.
+        Storing the same bytes under the same `token` again adds nothing, after a crash and after a
+        time-out too.
+        Raises StoreRefusedError when the engine cannot read the bytes, StoreError when trying again
+        may help.
 
         Source: ClickHouse, "Deduplicating inserts on retries"; format Protobuf.
         """
@@ -120,7 +127,8 @@ class Store:
     ) -> Answer:
         """Run one reading statement; values go in as `{name:Type}` parameters.
 
-        With `max_rows`, at most that many rows come back, and `truncated` says that there were more.
+        With `max_rows`, at most that many rows come back, and `truncated` says that there were
+        more.
         Raises QueryError for a wrong statement, QueryLimitError when it ran into a limit.
         """
         text = sql.strip().rstrip(";")

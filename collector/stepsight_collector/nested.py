@@ -1,0 +1,75 @@
+"""Nested attribute values as JSON text, so that values of any depth fit a map of strings.
+
+OTLP bytes in, OTLP bytes out. The engine's protobuf reader cannot express the recursive AnyValue;
+the WAL marks the few
+requests that hold one, and only those pass here, on their way from the WAL to the store.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+from stepsight_collector.receivers.check import REQUEST_TYPES
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
+    from stepsight_collector.wal import Signal
+
+__all__ = ["flatten_nested"]
+
+_NESTED = frozenset({"array_value", "kvlist_value"})
+
+
+def flatten_nested(signal: Signal, request: bytes) -> bytes:
+    """Return the request with every list and map turned into a string of compact JSON.
+
+    Numbers stay numbers, bytes become base64, NaN and infinities the strings `NaN`, `Infinity`,
+    `-Infinity`, an unset
+    value null. A key that a map holds twice keeps its last value. Everything else comes back as it
+    was.
+
+    >>> from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+    >>> request = ExportLogsServiceRequest()
+    >>> record = request.resource_logs.add().scope_logs.add().log_records.add()
+    >>> record.body.array_value.values.add().int_value = 3
+    >>> flat = ExportLogsServiceRequest.FromString(
+    ...     flatten_nested("logs", request.SerializeToString())
+    ... )
+    >>> flat.resource_logs[0].scope_logs[0].log_records[0].body.string_value
+    '[3]'
+    """
+    message = REQUEST_TYPES[signal].FromString(request)
+    _flatten(message)
+    return message.SerializeToString()
+
+
+def _flatten(message: Message) -> None:
+    for field, value in message.ListFields():
+        if field.message_type is None:
+            continue
+        for item in value if field.is_repeated else (value,):
+            if not isinstance(item, AnyValue):
+                _flatten(item)
+            elif item.WhichOneof("value") in _NESTED:
+                item.string_value = json.dumps(
+                    _plain(item), ensure_ascii=False, separators=(",", ":")
+                )
+
+
+def _plain(value: AnyValue) -> Any:
+    kind = value.WhichOneof("value")
+    if kind == "array_value":
+        return [_plain(item) for item in value.array_value.values]
+    if kind == "kvlist_value":
+        return {pair.key: _plain(pair.value) for pair in value.kvlist_value.values}
+    if kind == "bytes_value":
+        return base64.b64encode(value.bytes_value).decode("ascii")
+    if kind == "double_value" and not math.isfinite(value.double_value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value.double_value, "NaN")
+    return getattr(value, kind) if kind else None
