@@ -33,7 +33,8 @@ def data_dir_lock(data_dir: Path) -> Iterator[None]:
     except OSError as exc:
         raise ConfigError(
             [
-                f"The data directory {data_dir} cannot be used: {exc.strerror}. Choose one with --data."
+                f"The data directory {data_dir} cannot be used: {exc.strerror}. "
+                "Choose another with --data."
             ]
         ) from exc
     try:

@@ -47,8 +47,8 @@ class WalUsage:
 class Wal:
     """Three directories of segments under `directory`, one for each signal.
 
-    Blocking work happens on the writers' threads. `confirm` and `set_aside` may be called from
-    any thread, everything else on the loop that called `start`.
+    Blocking work happens on the writers' threads. `confirm` may be called from any
+    thread, everything else on the loop that called `start`.
     """
 
     def __init__(self, directory: Path, limits: WalLimits | None = None) -> None:
@@ -113,13 +113,6 @@ class Wal:
         """
         segment.path.unlink(missing_ok=True)
         self._forget(segment)
-
-    def set_aside(self, segment: SegmentInfo) -> Path:
-        """Rename a segment that the store refuses for its content, keep it, and count it out."""
-        aside = segment.path.with_suffix(".refused")
-        segment.path.rename(aside)
-        self._forget(segment)
-        return aside
 
     def usage(self) -> WalUsage:
         """Return what waits for the store, the segments being written included."""

@@ -1,0 +1,222 @@
+"""The collector's process: starts the parts in order, stops them in the opposite one.
+
+`run_collector` runs one until a signal; `main` is its command line. How data goes:
+receivers → WAL → loader → store, and store → query API.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import signal
+import sys
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from stepsight_collector.api import build_api
+from stepsight_collector.errors import CollectorError, ConfigError
+from stepsight_collector.loader import Loader
+from stepsight_collector.lock import data_dir_lock
+from stepsight_collector.metrics import Metrics, render_prometheus
+from stepsight_collector.receivers.grpc import GrpcReceiver
+from stepsight_collector.receivers.http import HealthPages, build_otlp_app
+from stepsight_collector.receivers.ingest import Ingest
+from stepsight_collector.receivers.serving import HttpServer, bind
+from stepsight_collector.settings import ROWS, Settings, load_settings
+from stepsight_collector.status import Endpoints, StatusSource
+from stepsight_collector.store import open_store
+from stepsight_collector.wal import Wal, WalLimits
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+__all__ = ["main", "run_collector"]
+
+_log = logging.getLogger("stepsight.app")
+
+
+def main(argv: Sequence[str] | None = None, prog: str = "stepsight up") -> int:
+    """Run a collector from the command line.
+
+    Returns 0 after a stop that was asked for, 1 if it cannot run, 2 for wrong settings.
+    """
+    _configure_logging()
+    try:
+        return run_collector(load_settings(vars(_parser(prog).parse_args(argv))))
+    except ConfigError as exc:
+        _say_on_stderr(*exc.problems)
+        return 2
+    except CollectorError as exc:
+        _say_on_stderr(str(exc))
+        return 1
+
+
+def run_collector(settings: Settings) -> int:
+    """Run until SIGTERM or SIGINT, then store what was acknowledged and return 0.
+
+    Raises `CollectorError` if the collector cannot start.
+    """
+    with (
+        data_dir_lock(settings.data_dir),
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+    ):
+        runner.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with AsyncExitStack() as parts:
+        endpoints = await _start(settings, parts)
+        _announce(settings, endpoints)
+        await stop.wait()
+        _say("Stopping: what was accepted is being stored.")
+
+
+async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
+    """Start every part, and leave in `parts` how to stop it; the last one started stops first."""
+    otlp_socket, ui_socket = _bind_sockets(settings, parts)
+    store = await asyncio.to_thread(open_store, settings.store)
+    parts.push_async_callback(asyncio.to_thread, store.close)
+    wal = Wal(settings.data_dir / "wal", _wal_limits(settings))
+    metrics = Metrics()
+    loader = Loader(store, wal, metrics)
+    status = StatusSource(settings, store.url, wal, metrics)
+
+    ui = HttpServer(build_api(store, status.as_dict), ui_socket)
+    parts.push_async_callback(ui.stop)
+    await ui.start()
+    parts.push_async_callback(loader.stop)
+    await loader.start()
+    parts.push_async_callback(_drain, loader, wal, settings.drain_timeout_s)
+    parts.push_async_callback(wal.close)
+    await wal.start(loader.submit)
+
+    ingest = Ingest(wal, metrics, settings.max_body_bytes)
+    parts.callback(ingest.close)
+    grpc_port = await _start_grpc(settings, ingest, parts)
+    # A store that is away is no reason to refuse requests: the WAL takes them.
+    pages = HealthPages(
+        why_not_ready=wal.why_not_ready,
+        metrics_text=lambda: render_prometheus(metrics, wal.usage()),
+    )
+    otlp = HttpServer(build_otlp_app(ingest, pages), otlp_socket)
+    parts.push_async_callback(otlp.stop)
+    await otlp.start()
+
+    status.endpoints = Endpoints.of(settings.host, grpc_port, otlp.port, ui.port)
+    parts.callback(_write_ready_file(settings, status.endpoints))
+    return status.endpoints
+
+
+def _bind_sockets(settings: Settings, parts: AsyncExitStack) -> tuple[socket.socket, socket.socket]:
+    """Take the ports first: a taken one is said at once, not after the store was opened."""
+    otlp = bind(settings.host, settings.http_port, "OTLP/HTTP", "--http-port")
+    parts.callback(otlp.close)
+    ui = bind(settings.host, settings.ui_port, "The UI", "--ui-port")
+    parts.callback(ui.close)
+    return otlp, ui
+
+
+async def _start_grpc(settings: Settings, ingest: Ingest, parts: AsyncExitStack) -> int | None:
+    if settings.grpc_port is None:
+        return None
+    receiver = GrpcReceiver(ingest, settings.host, settings.grpc_port)
+    parts.push_async_callback(receiver.stop)
+    await receiver.start()
+    return receiver.port
+
+
+async def _drain(loader: Loader, wal: Wal, timeout_s: float) -> None:
+    if not await loader.drain(timeout_s):
+        _log.warning(
+            "the store did not take everything within %d s: %d segments wait in the write-ahead "
+            "log and are loaded at the next start",
+            timeout_s,
+            wal.usage().segments,
+        )
+
+
+def _wal_limits(settings: Settings) -> WalLimits:
+    return WalLimits(
+        max_segment_bytes=settings.wal_segment_bytes,
+        max_segment_records=settings.wal_segment_records,
+        max_age_s=settings.wal_segment_age_ms / 1000,
+        quota_bytes=settings.wal_quota_bytes,
+    )
+
+
+def _write_ready_file(settings: Settings, endpoints: Endpoints) -> Callable[[], None]:
+    """Write the file in one step; returns how to remove it again."""
+    file = settings.ready_file
+    if file is None:
+        return lambda: None
+    fresh = file.with_name(file.name + ".new")
+    try:
+        fresh.write_text(json.dumps(endpoints.as_dict()) + "\n", encoding="utf-8")
+        fresh.replace(file)
+    except OSError as exc:
+        problem = f"--ready-file {file} cannot be written: {exc.strerror}."
+        raise ConfigError([problem]) from exc
+    return lambda: file.unlink(missing_ok=True)
+
+
+def _announce(settings: Settings, endpoints: Endpoints) -> None:
+    grpc = f", {endpoints.otlp_grpc} (gRPC)" if endpoints.otlp_grpc else ""
+    _say(
+        f"stepsight {version('stepsight')} is running.",
+        f"  Look at runs    {endpoints.ui}",
+        f"  Send telemetry  {endpoints.otlp_http} (HTTP){grpc}",
+        f"  Data            {settings.data_dir}",
+        f"  In a step       export STEPSIGHT_ENDPOINT={endpoints.otlp_http}",
+        "Ctrl-C stops it.",
+    )
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    try:
+        import uvloop
+    except ImportError:  # not made for Windows
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _parser(prog: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog=prog, description="Receive telemetry, keep it, answer queries; until Ctrl-C."
+    )
+    for row in ROWS:
+        default = "" if row.default in {None, False} else f" (default {row.default})"
+        unit = f" In {row.unit}." if row.unit else ""
+        text = f"{row.doc}{unit} [{row.env}]{default}".replace("%", "%%")
+        if row.kind == "switch":
+            parser.add_argument(
+                row.flag, dest=row.name, action="store_const", const=True, help=text
+            )
+        else:
+            metavar = row.name.upper() if row.kind in {"text", "path"} else "N"
+            parser.add_argument(row.flag, dest=row.name, metavar=metavar, help=text)
+    return parser
+
+
+def _configure_logging() -> None:
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _say(*lines: str) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+def _say_on_stderr(*lines: str) -> None:
+    sys.stderr.write("".join(f"stepsight: {line}\n" for line in lines))
