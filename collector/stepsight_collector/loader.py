@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from stepsight_collector.store import Store
     from stepsight_collector.wal import SegmentInfo, Signal, Wal
 
-__all__ = ["Loader"]
+__all__ = ["Loader", "storable"]
 
 T = TypeVar("T")
 
@@ -60,8 +60,7 @@ class Loader:
         self._queues[segment.signal].put_nowait(segment)
 
     async def drain(self, timeout_s: float) -> bool:
-        """Wait until everything submitted is stored; False if that takes longer than
-        `timeout_s`."""
+        """Wait until everything submitted is stored; False if `timeout_s` is not enough."""
         waiting = asyncio.gather(*(queue.join() for queue in self._queues.values()))
         try:
             await asyncio.wait_for(waiting, timeout_s)
@@ -70,8 +69,10 @@ class Loader:
         return True
 
     async def stop(self) -> None:
-        """Stop loading. An insert that is under way is waited for; what is left stays in the
-        WAL."""
+        """Stop loading.
+
+        An insert that is under way is waited for; what is left stays in the WAL.
+        """
         for task in self._tasks:
             task.cancel()
         for task in self._tasks:
@@ -126,16 +127,21 @@ class Loader:
         """Store what the store takes of a poison segment, set the other requests aside."""
         refused: list[Entry] = []
         for index, entry in enumerate(read_entries(segment.path)):
-            try:
-                payload = b"".join(encode_entry(_storable(segment.signal, entry)))
-                self._store.insert(segment.signal, payload, f"{segment.token}/{index}")
-            except StoreRefusedError as exc:
-                _log.error("request %d of %s is refused by the store: %s", index, segment.path, exc)  # noqa: TRY400 - the sentence says it
+            if not self._insert_one(segment, index, entry):
                 refused.append(entry)
         if refused:
             aside = segment.path.with_suffix(".refused")
             aside.write_bytes(b"".join(part for entry in refused for part in encode_entry(entry)))
         return sum(entry.records for entry in refused)
+
+    def _insert_one(self, segment: SegmentInfo, index: int, entry: Entry) -> bool:
+        payload = b"".join(encode_entry(storable(segment.signal, entry)))
+        try:
+            self._store.insert(segment.signal, payload, f"{segment.token}/{index}")
+        except StoreRefusedError as exc:
+            _log.warning("request %d of %s is refused by the store: %s", index, segment.path, exc)
+            return False
+        return True
 
 
 def _payload(segment: SegmentInfo) -> bytes:
@@ -147,10 +153,11 @@ def _payload(segment: SegmentInfo) -> bytes:
 
 def _rewritten(segment: SegmentInfo) -> Iterator[bytes]:
     for entry in read_entries(segment.path):
-        yield from encode_entry(_storable(segment.signal, entry))
+        yield from encode_entry(storable(segment.signal, entry))
 
 
-def _storable(signal: Signal, entry: Entry) -> Entry:
+def storable(signal: Signal, entry: Entry) -> Entry:
+    """The entry as the store can read it: nested attribute values have become JSON text."""
     if not entry.nested:
         return entry
     return Entry(

@@ -1,5 +1,7 @@
-"""Routes of the query API: parameters in, JSON out. Asks the store through the modules beside
-it."""
+"""Routes of the query API: parameters in, JSON out.
+
+Asks the store through the modules beside it.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +44,7 @@ def build_api(
 
     async def answer_query(request: Request) -> Response:
         sql, max_rows = _query_arguments(await _body(request))
-        answer = await asyncio.to_thread(
-            store.query, check_reads_only(sql, max_rows), max_rows=max_rows
-        )
+        answer = await asyncio.to_thread(store.query, check_reads_only(sql), max_rows=max_rows)
         return _json(
             {
                 "columns": [{"name": name, "type": kind} for name, kind in answer.columns],

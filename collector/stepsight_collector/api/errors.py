@@ -8,8 +8,10 @@ __all__ = ["ApiError", "bad_request", "not_found"]
 
 
 class ApiError(Exception):
-    """A request that is answered with an error: HTTP status, a code for programs, a sentence and
-    advice for people."""
+    """A request that is answered with an error.
+
+    It has an HTTP status, a code for programs, a sentence and advice for people.
+    """
 
     def __init__(
         self,

@@ -18,8 +18,9 @@ def run_metrics(store: Store, project: str, parameters: dict[str, str]) -> dict[
     """Every point of `run.log`, by step, name, column and time; at most `MAX_POINTS`."""
     run = resolve_run(store, project, parameters["run"])
     answer = store.query(
-        "SELECT StepName AS step_name, StepId AS step_id, Name AS name, ColumnName AS column, Kind AS kind, "
-        "SeriesIndex AS index, Timestamp AS timestamp, if(Text != '', NULL, Value) AS value, nullIf(Text, '') AS text FROM run_metrics "
+        "SELECT StepName AS step_name, StepId AS step_id, Name AS name, ColumnName AS column, "
+        "Kind AS kind, SeriesIndex AS index, Timestamp AS timestamp, "
+        "if(Text != '', NULL, Value) AS value, nullIf(Text, '') AS text FROM run_metrics "
         "WHERE ProjectId = {project:String} AND RunId = {run:String} "
         "AND ({name:String} = '' OR name = {name:String}) "
         "AND ({step:String} = '' OR step_name = {step:String} OR step_id = {step:String}) "

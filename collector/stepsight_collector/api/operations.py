@@ -36,10 +36,12 @@ def show_operation(store: Store, project: str, parameters: dict[str, str]) -> di
     arguments = {"project": project, "id": operation, "start": start, "end": end}
     where = (
         "ProjectId = {project:String} AND TraceId = {id:String} "
-        "AND Timestamp BETWEEN {start:DateTime64(9)} - INTERVAL 1 HOUR AND {end:DateTime64(9)} + INTERVAL 1 HOUR"
+        "AND Timestamp BETWEEN {start:DateTime64(9)} - INTERVAL 1 HOUR "
+        "AND {end:DateTime64(9)} + INTERVAL 1 HOUR"
     )
     spans = store.query(
-        f"SELECT {_SPAN} FROM otel_traces WHERE {where} ORDER BY started_at, duration_ms DESC LIMIT 1 BY span_id LIMIT {MAX_SPANS}",
+        f"SELECT {_SPAN} FROM otel_traces WHERE {where} "
+        f"ORDER BY started_at, duration_ms DESC LIMIT 1 BY span_id LIMIT {MAX_SPANS}",
         arguments,
     )
     logs = store.query(
@@ -57,7 +59,8 @@ def _resolve(store: Store, project: str, prefix: str) -> tuple[str, str, str]:
         )
     rows = store.query(
         "SELECT TraceId, toString(min(Start)), toString(max(End) + 1) FROM otel_traces_trace_id_ts "
-        "WHERE ProjectId = {project:String} AND startsWith(TraceId, {prefix:String}) GROUP BY TraceId LIMIT 11",
+        "WHERE ProjectId = {project:String} AND startsWith(TraceId, {prefix:String}) "
+        "GROUP BY TraceId LIMIT 11",
         {"project": project, "prefix": prefix},
     ).rows
     if not rows:

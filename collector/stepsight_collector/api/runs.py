@@ -109,7 +109,8 @@ def resolve_run(store: Store, project: str, reference: str) -> dict[str, Any]:
         raise ApiError(
             409,
             "ambiguous",
-            f'"{reference}" fits {len(chosen)} runs{" or more" if len(chosen) > MAX_CANDIDATES else ""}',
+            f'"{reference}" fits {"more than " if len(chosen) > MAX_CANDIDATES else ""}'
+            f"{min(len(chosen), MAX_CANDIDATES)} runs",
             "Give more of the id.",
             candidates=[run["run_id"] for run in chosen[:MAX_CANDIDATES]],
         )
@@ -119,7 +120,8 @@ def resolve_run(store: Store, project: str, reference: str) -> dict[str, Any]:
 def _last(store: Store, project: str, *, failed: bool) -> dict[str, Any]:
     condition = "AND status IN ('Failed', 'NotResponding')" if failed else ""
     rows = store.query(
-        f"SELECT {_RUN} FROM runs WHERE ProjectId = {{project:String}} {condition} ORDER BY started_at DESC LIMIT 1",
+        f"SELECT {_RUN} FROM runs WHERE ProjectId = {{project:String}} {condition} "
+        "ORDER BY started_at DESC LIMIT 1",
         {"project": project},
     ).dicts()
     if not rows:
@@ -134,6 +136,7 @@ def _matching(store: Store, project: str, reference: str) -> list[dict[str, Any]
     return store.query(
         f"SELECT {_RUN} FROM runs WHERE ProjectId = {{project:String}} "
         "AND (startsWith(run_id, {reference:String}) OR name = {reference:String}) "
-        f"ORDER BY run_id = {{reference:String}} DESC, name = {{reference:String}} DESC, started_at DESC LIMIT {MAX_CANDIDATES + 1}",
+        "ORDER BY run_id = {reference:String} DESC, name = {reference:String} DESC, "
+        f"started_at DESC LIMIT {MAX_CANDIDATES + 1}",
         {"project": project, "reference": reference},
     ).dicts()

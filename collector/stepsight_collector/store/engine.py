@@ -29,6 +29,7 @@ __all__ = ["open_store"]
 
 READERS = 4
 QUERY_TIMEOUT_S = 30
+MAX_RESULT_ROWS = 100_001
 QUERY_MEMORY_BYTES = 700 << 20
 
 # Our batches are cut and counted by the WAL, so the engine must neither buffer nor split nor
@@ -57,6 +58,8 @@ READ_SETTINGS: dict[str, Any] = {
     "max_execution_time": QUERY_TIMEOUT_S,
     "max_memory_usage": QUERY_MEMORY_BYTES,
     "max_threads": 2,
+    "max_result_rows": MAX_RESULT_ROWS,
+    "result_overflow_mode": "break",
 }
 
 # Caches and pools sized for one small machine beside a training job, not for a database server.
@@ -88,12 +91,12 @@ ENGINE_MEMORY_BYTES = 1200 << 20
 
 
 def open_store(url: str) -> Store:
-    """Open the store at `chdb:///path` or `clickhouse[s]://user:password@host:port/database`, with
-    its schema applied.
+    """Open the store at a URL, with its schema applied.
 
-    Blocks until the engine is there (embedded: about a second). Raises ConfigError for a URL of
-    another form,
-    StoreError when the engine cannot be opened, SchemaTooNewError when a newer stepsight wrote it.
+    `chdb:///path` is the embedded engine, `clickhouse[s]://user:password@host:port/database` a
+    server. Blocks until the engine is there (embedded: about a second). Raises ConfigError for a
+    URL of another form, StoreError when the engine cannot be opened, SchemaTooNewError when a
+    newer stepsight wrote the store.
     """
     connect = _connector(url)
     try:
@@ -110,19 +113,21 @@ def open_store(url: str) -> Store:
 
 
 def migrate(client: Client, migrations: list[Migration] | None = None) -> int:
-    """Apply the schema files that this store has not seen; returns how many. Safe to repeat after a
-    crash."""
+    """Apply the schema files that this store has not seen; returns how many.
+
+    Safe to repeat after a crash at any point.
+    """
     migrations = load_migrations() if migrations is None else migrations
     client.command(
-        "CREATE TABLE IF NOT EXISTS stepsight_schema (Version UInt32, Name String, AppliedAt DateTime) "
-        "ENGINE = MergeTree ORDER BY Version"
+        "CREATE TABLE IF NOT EXISTS stepsight_schema "
+        "(Version UInt32, Name String, AppliedAt DateTime) ENGINE = MergeTree ORDER BY Version"
     )
     applied = {row[0] for row in client.query("SELECT Version FROM stepsight_schema").result_rows}
     newest = max((migration.version for migration in migrations), default=0)
     if applied and max(applied) > newest:
         raise SchemaTooNewError(
             f"the store has schema version {max(applied)}, this stepsight knows up to {newest}. "
-            "It was written by a newer stepsight: upgrade this one, or give it another --data directory."
+            "It was written by a newer stepsight: upgrade this one, or choose another --data."
         )
     pending = [migration for migration in migrations if migration.version not in applied]
     for migration in pending:
@@ -134,8 +139,10 @@ def migrate(client: Client, migrations: list[Migration] | None = None) -> int:
 
 
 def _repeatable(sql: str) -> str:
-    """The statement so that it does no harm when a crash came between it and its entry in the
-    version table."""
+    """The statement so that repeating it does no harm.
+
+    A crash may come between a statement and its entry in the version table.
+    """
     for kind in ("TABLE", "MATERIALIZED VIEW", "VIEW"):
         sql = sql.replace(f"CREATE {kind} ", f"CREATE {kind} IF NOT EXISTS ", 1)
     return sql
@@ -159,8 +166,11 @@ def _connector(url: str) -> Callable[[dict[str, Any]], Client]:
         )
     raise ConfigError(
         [
-            f"STEPSIGHT_STORE must be chdb:///path or clickhouse://user:password@host:8123/database, got "
-            f'"{_public(url)}". Unset it to use the embedded store in the data directory.'
+            (
+                "STEPSIGHT_STORE must be chdb:///path or "
+                f'clickhouse://user:password@host:8123/database, got "{_public(url)}". '
+                "Unset it to use the embedded store in the data directory."
+            )
         ]
     )
 

@@ -100,6 +100,10 @@ _CALLS: dict[str, Callable[..., str]] = {
         f"{x})"
     ),
     "entities": lambda x: f"if(empty({x}), '', toJSONString({x}))",
+    # The same oneof has other field numbers in an exemplar than in a data point.
+    "exemplar_number": lambda x: (
+        f"multiIf({x}.value = 3, {x}.as_double, {x}.value = 6, toFloat64({x}.as_int), nan)"
+    ),
     "number": lambda x: (
         f"multiIf({x}.value = 4, {x}.as_double, {x}.value = 6, toFloat64({x}.as_int), nan)"
     ),
@@ -118,8 +122,10 @@ class Migration:
 
 
 def expand(sql: str) -> str:
-    """Replace `@word` and `@word(arguments)` by what they stand for; an unknown word is a
-    KeyError."""
+    """Replace `@word` and `@word(arguments)` by what they stand for.
+
+    An unknown word is a KeyError.
+    """
 
     def call(match: re.Match[str]) -> str:
         name, arguments = match.group(1), match.group(2)

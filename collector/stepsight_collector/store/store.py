@@ -131,7 +131,7 @@ class Store:
         more.
         Raises QueryError for a wrong statement, QueryLimitError when it ran into a limit.
         """
-        text = sql.strip().rstrip(";")
+        text = sql + "\n"  # a closing comment must not swallow what is appended
         with self._reader() as reader:
             try:
                 raw = reader.raw_query(text, parameters=dict(parameters or {}), fmt="JSONCompact")
