@@ -31,12 +31,8 @@ def data_dir_lock(data_dir: Path) -> Iterator[None]:
         data_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as exc:
-        raise ConfigError(
-            [
-                f"The data directory {data_dir} cannot be used: {exc.strerror}. "
-                "Choose another with --data."
-            ]
-        ) from exc
+        problem = f"The data directory {data_dir} cannot be used: {exc.strerror}."
+        raise ConfigError([f"{problem} Choose another with --data."]) from exc
     try:
         _take(descriptor, data_dir)
         yield
