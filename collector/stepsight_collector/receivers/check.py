@@ -161,6 +161,10 @@ def _shapes() -> dict[Signal, _Shape]:
     )
     message = nested.message_type.add(name="Nested")
     message.field.add(name="never_sent", number=_NEVER_SENT, label=2, type=8)
+    # A body stands one level higher than an attribute's value: its elements are the level too many.
+    element = ".stepsight.Nested.Element"
+    message.nested_type.add(name="Element")
+    message.field.add(name="elements", number=1, label=3, type=11, type_name=element)
     pool.AddSerializedFile(nested.SerializeToString())
     files = [request.DESCRIPTOR.file for request in REQUEST_TYPES.values()]
     for file in dict.fromkeys(each for root in files for each in _with_dependencies(root)):
