@@ -68,9 +68,9 @@ def test_all_problems_are_said_at_once(tmp_path: Path) -> None:
             "Leave it out to use 4294967296."
         ),
         (
-            "--host 0.0.0.0 would let every machine that reaches this one read and write telemetry: "
-            "this version has no tokens yet. Listen on 127.0.0.1 behind a proxy that checks who asks, "
-            "or add --insecure if the network is trusted."
+            "--host 0.0.0.0 would let every machine that reaches this one read and write "
+            "telemetry: this version has no tokens yet. Listen on 127.0.0.1 behind a proxy that "
+            "checks who asks, or add --insecure if the network is trusted."
         ),
     ]
 
