@@ -174,6 +174,14 @@ def test_an_empty_segment_of_a_crash_is_removed(tmp_path: Path) -> None:
     assert list((tmp_path / "logs").glob("*.wal")) == []
 
 
+def test_files_of_other_names_are_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "copy.wal").write_text("mine")
+
+    assert asyncio.run(write(tmp_path)) == []
+    assert (tmp_path / "logs" / "copy.wal").read_text() == "mine"
+
+
 def test_over_the_quota_requests_are_refused_until_segments_are_confirmed(tmp_path: Path) -> None:
     async def scenario() -> None:
         cut: asyncio.Queue[SegmentInfo] = asyncio.Queue()

@@ -15,7 +15,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from stepsight_collector.errors import StorageError
-from stepsight_collector.wal.segment import fsync_directory
+from stepsight_collector.wal.segment import fsync_directory, segment_files
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ class SegmentIds:
         self._directory = directory
         self._file = directory / "next"
         self.origin, stored = self._read()
-        highest = max((int(path.stem) for path in directory.glob("*.wal")), default=0)
+        highest = max((int(path.stem) for path in segment_files(directory)), default=0)
         self._next = max(stored, highest + 1)
         self._reserved_until = 0
         self._reserve()

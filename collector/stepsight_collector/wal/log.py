@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["Wal", "WalLimits", "WalUsage"]
 
 _ENTRY_OVERHEAD_BYTES = 64  # framing and fields around a request, rounded up
+# Who asks for readiness may stop sending because of it, and only a request can show that the
+# disk is well again. So a failure is forgotten after a while.
+_FAILURE_COUNTS_S = 10.0
 _log = logging.getLogger("stepsight.wal")
 
 
@@ -59,6 +62,7 @@ class Wal:
         self._used_bytes = 0
         self._writers: dict[Signal, SegmentWriter] = {}
         self._last_error: str | None = None
+        self._failed_at = float("-inf")  # monotonic, s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_sealed: Callable[[SegmentInfo], None] | None = None
 
@@ -130,7 +134,8 @@ class Wal:
         with self._lock:
             if self._used_bytes >= self._limits.quota_bytes:
                 return "the write-ahead log is full"
-            return self._last_error
+        is_recent = time.monotonic() - self._failed_at <= _FAILURE_COUNTS_S
+        return self._last_error if is_recent else None
 
     async def close(self) -> None:
         """Write what waits and seal every segment; `on_sealed` has been called for all of them."""
@@ -155,6 +160,8 @@ class Wal:
     def _done(self, group: list[Waiting], written_bytes: int, error: StorageError | None) -> None:
         """Tell a whole group with one wake-up of the loop. Called on a writer's thread."""
         self._last_error = str(error) if error else None
+        if error is not None:
+            self._failed_at = time.monotonic()
         self._release(sum(waiting.size_bytes for waiting in group) - written_bytes)
         self._call(_resolve, group, error)
 

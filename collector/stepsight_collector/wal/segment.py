@@ -25,6 +25,7 @@ __all__ = [
     "fsync_directory",
     "read_entries",
     "recover_segments",
+    "segment_files",
     "segment_path",
     "segment_token",
 ]
@@ -67,6 +68,11 @@ def segment_path(directory: Path, segment_id: int) -> Path:
     return directory / f"{segment_id:016d}.wal"
 
 
+def segment_files(directory: Path) -> list[Path]:
+    """List the segments in a directory, oldest first; files of other names are left alone."""
+    return sorted(directory.glob("[0-9]" * 16 + ".wal"))
+
+
 def segment_token(signal: Signal, origin: str, segment_id: int) -> str:
     """Return the deduplication token of a segment."""
     return f"{signal}-{origin}-{segment_id:016d}"
@@ -97,7 +103,7 @@ def recover_segments(directory: Path, signal: Signal, origin: str) -> list[Segme
     What does not read as a record is moved to `<id>.torn`, never deleted. Empty segments go.
     """
     found = []
-    for path in sorted(directory.glob("*.wal")):
+    for path in segment_files(directory):
         scan = _scan(path)
         if scan.defect is not None:
             _set_tail_aside(path, scan.defect, scan.good_bytes)
