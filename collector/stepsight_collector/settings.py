@@ -9,10 +9,11 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+import tomllib
 
 from stepsight_collector.errors import ConfigError
 
