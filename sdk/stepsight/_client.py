@@ -1,0 +1,170 @@
+"""The SDK's centre: what one process sends, as whom, through which worker."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from stepsight._otlp import LogItem, MetricItem, SpanItem, encode_resource
+from stepsight._spool import Spool
+from stepsight._worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from stepsight._identity import Identity
+    from stepsight._settings import Settings
+
+__all__ = ["VERSION", "Client", "guarded"]
+
+VERSION = "0.1.0"
+INFO = 9
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+class Client:
+    """What one process sends, as whom.
+
+    Thread-safe; every method returns at once but flush and close.
+    """
+
+    def __init__(self, settings: Settings, identity: Identity, tick: Callable[[], None]) -> None:
+        self.settings = settings
+        self.identity = identity
+        self._tick = tick
+        self._spool = Spool(settings.spool, settings.spool_max_bytes)
+        self._last_time = 0
+        self.started_at = time.time_ns()
+        self.internal_errors = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin with an empty queue; after a fork the parent delivers what was in it."""
+        self.pid = os.getpid()
+        resource = encode_resource(self.resource_attributes())
+        self.worker = Worker(self.settings, resource, self._spool, self._tick)
+
+    def resource_attributes(self) -> dict[str, Any]:
+        """Who is speaking: see docs/reference/telemetry.md."""
+        identity = self.identity
+        host = socket.gethostname()
+        return {
+            "service.name": identity.step_name,
+            "service.instance.id": f"{host}/{self.pid}",
+            "host.name": host,
+            "process.pid": self.pid,
+            "telemetry.sdk.name": "stepsight",
+            "telemetry.sdk.language": "python",
+            "telemetry.sdk.version": VERSION,
+            "parent_run_id": identity.parent_run_id,
+            **({"step_id": identity.step_id} if identity.step_id else {}),
+            **({"step_name": identity.step_name} if identity.step_id else {}),
+            "experiment_name": identity.experiment_name,
+            **identity.dimensions,
+        }
+
+    def now(self) -> int:
+        """A time later than any that this process was given before: lines keep their order."""
+        moment = time.time_ns()
+        if moment <= self._last_time:
+            moment = self._last_time + 1
+        self._last_time = moment
+        return moment
+
+    def log(
+        self,
+        body: str,
+        *,
+        scope: str,
+        severity: int = INFO,
+        level: str = "INFO",
+        attributes: dict[str, Any] | None = None,
+        event: str = "",
+    ) -> None:
+        """Queue a log record or event, inside the active span or else the step's own."""
+        trace_id, span_id = self._context()
+        self.worker.add(
+            LogItem(
+                self.now(), severity, level, body, scope, attributes or {}, trace_id, span_id, event
+            )
+        )
+
+    def event(self, name: str, body: str, attributes: dict[str, Any]) -> None:
+        """Queue a lifecycle event."""
+        self.log(body, scope="stepsight.lifecycle", attributes=attributes, event=name)
+
+    def metric(self, name: str, value: float | None, attributes: dict[str, Any]) -> None:
+        """Queue one value of a run metric."""
+        self.worker.add(MetricItem(self.now(), name, value, attributes))
+
+    def span(self, item: SpanItem) -> None:
+        """Queue a finished span."""
+        self.worker.add(item)
+
+    def counts(self) -> dict[str, int]:
+        """Records handed over and dropped since the start of this process."""
+        return {
+            "stepsight.records.sent": self.worker.accepted,
+            "stepsight.records.dropped": sum(self.worker.dropped.values()),
+        }
+
+    def flush(self, timeout_s: float) -> bool:
+        """Wait until what is queued is sent or spooled; False on time-out."""
+        return self.worker.flush(timeout_s)
+
+    def close(self, timeout_s: float) -> None:
+        """Deliver or spool everything, then accept nothing more."""
+        self.worker.close(timeout_s)
+
+    def _context(self) -> tuple[bytes, bytes]:
+        trace = sys.modules.get("opentelemetry.trace")
+        if trace is not None:
+            context = trace.get_current_span().get_span_context()
+            if context.is_valid:
+                return context.trace_id.to_bytes(16, "big"), context.span_id.to_bytes(8, "big")
+        return self.identity.trace_id, self.identity.span_id
+
+
+_reporting: dict[str, float] = {}
+
+
+def guarded(function: F) -> F:
+    """Keep the SDK's own errors away from user code.
+
+    An Exception is counted and, at most once a minute, said on stderr; with the setting
+    `raise_errors` it is raised. KeyboardInterrupt and SystemExit always pass.
+    """
+
+    @wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return function(*args, **kwargs)
+        except Exception as exc:  # noqa: BLE001 - user code must not see it
+            _count(function.__name__, exc)
+            return None
+
+    return cast("F", call)
+
+
+def _count(name: str, exc: Exception) -> None:
+    from stepsight import _state
+
+    client = _state.client
+    if client is not None:
+        client.internal_errors += 1
+        if client.settings.raise_errors:
+            raise exc
+    now = time.monotonic()
+    if now - _reporting.get(name, -60.0) >= 60.0:  # noqa: PLR2004 - seconds
+        _reporting[name] = now
+        stream = sys.__stderr__
+        if stream is not None:
+            stream.write(
+                f"stepsight: {name} failed, your code is not affected: "
+                f"{type(exc).__name__}: {exc}\n"
+            )

@@ -1,0 +1,238 @@
+"""The step run's own story: start, heartbeat and end events, and how the process ended."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from stepsight._logging import exception_attributes
+from stepsight._otlp import KIND_SERVER, STATUS_ERROR, STATUS_OK, SpanItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from stepsight._client import Client
+
+__all__ = ["Lifecycle", "install_hooks"]
+
+WITNESS = {"stepsight.witness": "process"}
+SIGTERM_FLUSH_S = 2.0
+
+
+class Lifecycle:
+    """Events of one process. Only the main process of a step speaks of its start and end."""
+
+    def __init__(self, *, is_main: bool) -> None:
+        self._is_main = is_main
+        self._client: Client | None = None
+        self._status = "Completed"
+        self._exit_code = 0
+        self._extra: dict[str, Any] = {}
+
+    def start(self, client: Client) -> None:
+        """Send the start event."""
+        self._client = client
+        if not self._is_main:
+            return
+        attributes = {
+            **WITNESS,
+            "stepsight.heartbeat.interval_s": client.settings.heartbeat_s,
+            "process.command_line": " ".join(sys.argv),
+            "process.runtime.version": platform.python_version(),
+        }
+        client.event(
+            "stepsight.step.start", f"step {client.identity.step_name} started", attributes
+        )
+
+    def heartbeat(self) -> None:
+        """Send a sign of life; called by the worker."""
+        client = self._client
+        if client is None:
+            return
+        attributes = {
+            **WITNESS,
+            "stepsight.heartbeat.interval_s": client.settings.heartbeat_s,
+            **resource_use(),
+            **client.counts(),
+        }
+        client.event("stepsight.step.heartbeat", "heartbeat", attributes)
+
+    def failed(self, kind: type[BaseException], value: BaseException, trace: Any) -> None:
+        """Note the exception that ends the process."""
+        self._status, self._exit_code = "Failed", 1
+        if issubclass(kind, KeyboardInterrupt):
+            self._status, self._exit_code = "Canceled", 130
+            self._extra = {"process.exit.signal": "SIGINT"}
+            return
+        self._extra = dict(exception_attributes(kind, value, trace))
+
+    def exiting(self, code: object) -> None:
+        """Note the argument of sys.exit()."""
+        self._exit_code = code if isinstance(code, int) else 0 if code is None else 1
+        if self._exit_code != 0:
+            self._status = "Failed"
+            if isinstance(code, str):
+                self._extra = {"exception.message": code}
+
+    def terminated(self, name: str, number: int) -> None:
+        """Note the signal that ends the process."""
+        self._status, self._exit_code = "Canceled", 128 + number
+        self._extra = {"process.exit.signal": name}
+
+    def outcome(self, status: str, reason: str = "") -> None:
+        """Note what the script itself says: run.complete(), run.fail(), run.cancel()."""
+        self._status = status
+        if reason:
+            self._extra = {"exception.message": reason}
+
+    def become_worker(self) -> None:
+        """A forked child speaks of neither start nor end."""
+        self._is_main = False
+        self._extra = {}
+
+    def end(self, client: Client) -> None:
+        """Send the step's span and the end event; a worker sends its last counts."""
+        if not self._is_main:
+            attributes = {**WITNESS, **client.counts()}
+            client.event("stepsight.step.heartbeat", "worker ended", attributes)
+            return
+        identity = client.identity
+        failed = self._status == "Failed"
+        reason = str(self._extra.get("exception.message", ""))
+        client.span(
+            SpanItem(
+                identity.step_name,
+                identity.trace_id,
+                identity.span_id,
+                identity.parent_span_id,
+                client.started_at,
+                time.time_ns(),
+                KIND_SERVER,
+                STATUS_ERROR if failed else STATUS_OK,
+                reason if failed else "",
+                {"process.exit.code": self._exit_code},
+            )
+        )
+        use = resource_use()
+        attributes = {
+            **WITNESS,
+            "stepsight.status": self._status,
+            "process.exit.code": self._exit_code,
+            **self._extra,
+            "stepsight.memory.peak": peak_memory_bytes(),
+            "process.cpu.time": use["process.cpu.time"],
+            **client.counts(),
+        }
+        client.event(
+            "stepsight.step.end", f"step {identity.step_name} {self._status.lower()}", attributes
+        )
+
+
+def resource_use() -> dict[str, Any]:
+    """Memory and CPU time of this process now."""
+    times = os.times()
+    use: dict[str, Any] = {"process.cpu.time": times.user + times.system}
+    try:
+        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - cheaper than Path
+            use["process.memory.usage"] = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError):  # not Linux: peak memory still comes at the end
+        pass
+    return use
+
+
+def peak_memory_bytes() -> int:
+    """The largest resident size of this process so far; 0 where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def install_hooks() -> None:
+    """Learn how the process ends; every hook calls what was there before."""
+    _wrap_excepthook()
+    _wrap_exit()
+    _wrap_threading_excepthook()
+    if threading.current_thread() is threading.main_thread():
+        _handle_sigterm()
+
+
+def _current() -> Lifecycle | None:
+    from stepsight import _state
+
+    return _state.lifecycle
+
+
+def _wrap_excepthook() -> None:
+    previous = sys.excepthook
+
+    def hook(kind: type[BaseException], value: BaseException, trace: Any) -> None:
+        lifecycle = _current()
+        if lifecycle is not None:
+            lifecycle.failed(kind, value, trace)
+        previous(kind, value, trace)
+
+    sys.excepthook = hook
+
+
+def _wrap_exit() -> None:
+    # SystemExit reaches no hook, and atexit is not told the code; `raise SystemExit(3)` stays
+    # unseen in the process, which is one reason why a supervisor is believed more.
+    previous = sys.exit
+
+    def leave(status: Any = None, /) -> None:
+        lifecycle = _current()
+        if lifecycle is not None and threading.current_thread() is threading.main_thread():
+            lifecycle.exiting(status)
+        previous(status)
+
+    sys.exit = leave  # type: ignore[assignment]
+
+
+def _wrap_threading_excepthook() -> None:
+    previous: Callable[[Any], Any] = threading.excepthook
+
+    def hook(args: Any) -> None:
+        from stepsight import _state
+
+        client = _state.client
+        if client is not None and args.exc_value is not None:
+            name = args.thread.name if args.thread is not None else "?"
+            client.log(
+                f"thread {name} ended by {args.exc_type.__name__}: {args.exc_value}",
+                scope="threading",
+                severity=17,
+                level="ERROR",
+                attributes=dict(
+                    exception_attributes(args.exc_type, args.exc_value, args.exc_traceback)
+                ),
+            )
+        previous(args)
+
+    threading.excepthook = hook
+
+
+def _handle_sigterm() -> None:
+    """Say goodbye on SIGTERM, only where the script leaves it to the system."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        from stepsight import _state
+
+        lifecycle = _state.lifecycle
+        if lifecycle is not None:
+            lifecycle.terminated(signal.Signals(number).name, number)
+        _state.shutdown(SIGTERM_FLUSH_S)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    signal.signal(signal.SIGTERM, leave)

@@ -1,0 +1,152 @@
+"""Capture of Python's logging: every record that a logger handles becomes a log row."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stepsight._client import Client
+
+__all__ = ["ConsoleHandler", "RecordCapture", "record_attributes", "severity_of"]
+
+# Loggers of the sending itself: a record about a request must not cause another request.
+IGNORED = ("stepsight.sdk", "urllib3", "http.client", "opentelemetry.exporter", "requests.packages")
+_STANDARD = frozenset(vars(logging.LogRecord("", 0, "", 0, "", (), None))) | {
+    "message",
+    "asctime",
+    "custom_dimensions",
+    "taskName",
+    "_stepsight_seen",
+}
+
+
+def severity_of(level: int) -> int:
+    """OTLP severity number of a Python level: 10 is 5, 20 is 9, 30 is 13, 40 is 17, 50 is 21.
+
+    Source: OpenTelemetry logs data model, appendix B, Python logging.
+    """
+    return max(1, min(24, (level // 10) * 4 + 1)) if level >= 10 else 1  # noqa: PLR2004
+
+
+def record_attributes(record: logging.LogRecord) -> dict[str, Any]:
+    """Custom dimensions of a record, and where it was made.
+
+    Taken from `extra={"custom_dimensions": {...}}`, from a dict as the last positional argument
+    (the idiom of the Azure docs), and from any other `extra` key.
+    """
+    attributes: dict[str, Any] = {
+        key: value for key, value in vars(record).items() if key not in _STANDARD
+    }
+    args = record.args
+    if isinstance(args, tuple) and args and isinstance(args[-1], Mapping):
+        args = args[-1]
+    if isinstance(args, Mapping):
+        attributes.update(args)
+    dimensions = getattr(record, "custom_dimensions", None)
+    if isinstance(dimensions, Mapping):
+        attributes.update(dimensions)
+    attributes["code.file.path"] = record.pathname
+    attributes["code.line.number"] = record.lineno
+    attributes["code.function.name"] = record.funcName or ""
+    return attributes
+
+
+def message_of(record: logging.LogRecord) -> str:
+    """The formatted message; a dict given as an extra last argument does not spoil it."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):
+        args = record.args
+        if isinstance(args, tuple) and args and isinstance(args[-1], Mapping):
+            return str(record.msg) % args[:-1]
+        raise
+
+
+def exception_attributes(kind: Any, value: Any, trace: Any) -> dict[str, str]:
+    """Type, message and stack trace, as OpenTelemetry names them."""
+    import traceback
+
+    return {
+        "exception.type": kind.__qualname__
+        if kind.__module__ in {"builtins", "__main__"}
+        else f"{kind.__module__}.{kind.__qualname__}",
+        "exception.message": str(value),
+        "exception.stacktrace": "".join(traceback.format_exception(kind, value, trace)),
+    }
+
+
+class RecordCapture:
+    """Sends every record that a logger handles, once, whatever else handles it.
+
+    Stands behind Logger.callHandlers instead of being a handler on the root logger: with such a
+    handler, logging.basicConfig() would do nothing and warnings without any handler would no
+    longer reach the console.
+    """
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._original: Any = None
+
+    def install(self) -> None:
+        """Begin to see records."""
+        original = self._original = logging.Logger.callHandlers
+
+        def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
+            original(logger, record)
+            self.capture(record)
+
+        self._ours = call_handlers
+        logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign]
+
+    def uninstall(self) -> None:
+        """Put logging back, if nobody else has changed it since."""
+        if self._original is not None and logging.Logger.callHandlers is self._ours:
+            logging.Logger.callHandlers = self._original  # type: ignore[method-assign]
+        self._original = None
+
+    def capture(self, record: logging.LogRecord) -> None:
+        """Queue the record if nobody has yet; never raises into the caller."""
+        if getattr(record, "_stepsight_seen", False) or record.name.startswith(IGNORED):
+            return
+        record._stepsight_seen = True  # type: ignore[attr-defined] # noqa: SLF001 - travels with the record
+        try:
+            self._queue(record)
+        except Exception:  # noqa: BLE001 - a log call must not fail because of us
+            self._client.internal_errors += 1
+            if self._client.settings.raise_errors:
+                raise
+
+    def _queue(self, record: logging.LogRecord) -> None:
+        attributes = record_attributes(record)
+        if record.exc_info and record.exc_info[0] is not None:
+            attributes.update(exception_attributes(*record.exc_info))
+        self._client.log(
+            message_of(record),
+            scope=record.name,
+            severity=severity_of(record.levelno),
+            level=record.levelname,
+            attributes=attributes,
+        )
+
+
+class ConsoleHandler(logging.Handler):
+    """Shows records of the `stepsight` logger on stderr when no other handler would."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.NOTSET)
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; the tee must not capture it again."""
+        if logging.getLogger().handlers:
+            return
+        try:
+            stream = getattr(sys.stderr, "_stream", sys.stderr)
+            if stream is not None:
+                stream.write(self.format(record) + "\n")
+                stream.flush()
+        except Exception:  # noqa: BLE001 - logging's own rule: handleError decides
+            self.handleError(record)

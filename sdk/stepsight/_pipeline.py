@@ -1,0 +1,130 @@
+"""For whoever drives a pipeline: a pipeline run with steps as processes of their own."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+from stepsight._client import Client
+from stepsight._identity import Identity, detect_identity, new_run_id
+from stepsight._otlp import KIND_SERVER, STATUS_ERROR, STATUS_OK, SpanItem
+from stepsight._settings import load_settings
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+__all__ = ["PipelineRun", "pipeline_run"]
+
+
+class PipelineRun:
+    """A pipeline run while it is driven; a context manager. Does not capture anything itself."""
+
+    def __init__(self, name: str, identity: Identity, settings: Any) -> None:
+        self.name = name
+        self.id = identity.parent_run_id
+        self._status, self._reason = "Completed", ""
+        self._client = Client(settings, identity, self._heartbeat)
+
+    def env(self, step_name: str) -> dict[str, str]:
+        """Environment variables for the process of a step, to be laid over os.environ.
+
+        Every call is a new step run.
+        """
+        identity = self._client.identity
+        return {
+            **identity.environment(),
+            "STEPSIGHT_STEP": step_name,
+            "STEPSIGHT_STEP_RUN_ID": f"{self.id}.{step_name}-{secrets.token_hex(2)}",
+            "STEPSIGHT_ENDPOINT": self._client.settings.endpoint,
+            "STEPSIGHT_MAIN": "",
+        }
+
+    def fail(self, reason: str) -> None:
+        """Say that the run failed, and why."""
+        self._status, self._reason = "Failed", reason
+
+    def cancel(self, reason: str = "") -> None:
+        """Say that the run was canceled."""
+        self._status, self._reason = "Canceled", reason
+
+    def __enter__(self) -> Self:
+        self._event("start", {})
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        _trace: TracebackType | None,
+    ) -> None:
+        if kind is not None and self._status == "Completed":
+            canceled = issubclass(kind, KeyboardInterrupt)
+            self._status = "Canceled" if canceled else "Failed"
+            self._reason = f"{kind.__name__}: {value}"
+        client, identity = self._client, self._client.identity
+        failed = self._status == "Failed"
+        client.span(
+            SpanItem(
+                self.name,
+                identity.trace_id,
+                identity.span_id,
+                identity.parent_span_id,
+                client.started_at,
+                time.time_ns(),
+                KIND_SERVER,
+                STATUS_ERROR if failed else STATUS_OK,
+                self._reason if failed else "",
+                {},
+            )
+        )
+        self._event("end", {"stepsight.status": self._status, "exception.message": self._reason})
+        client.close(client.settings.exit_timeout_s)
+
+    def _heartbeat(self) -> None:
+        self._event("heartbeat", {})
+
+    def _event(self, what: str, attributes: dict[str, Any]) -> None:
+        interval = {"stepsight.heartbeat.interval_s": self._client.settings.heartbeat_s}
+        names = {"stepsight.run.name": self.name}
+        self._client.event(
+            f"stepsight.run.{what}", f"run {self.name} {what}", {**names, **interval, **attributes}
+        )
+
+
+def pipeline_run(
+    name: str,
+    *,
+    run_id: str | None = None,
+    experiment_name: str | None = None,
+    dimensions: dict[str, str] | None = None,
+    **settings: Any,
+) -> PipelineRun:
+    """A pipeline run to be driven in a with block.
+
+    Each step is a process started with `env={**os.environ, **pipeline.env("train")}`. An exception
+    in the block fails the run. Raises ConfigError when a setting cannot be used.
+    """
+    own = {key: value for key, value in os.environ.items() if not key.startswith("STEPSIGHT_STEP")}
+    identity = detect_identity(
+        parent_run_id=run_id or new_run_id(name),
+        step_id="",
+        step_name=name,
+        experiment_name=experiment_name,
+        dimensions=dimensions,
+        environ=own,
+    )
+    identity = Identity(
+        parent_run_id=identity.parent_run_id,
+        step_id="",
+        step_name=name,
+        experiment_name=identity.experiment_name,
+        trace_id=identity.trace_id,
+        span_id=identity.span_id,
+        parent_span_id=identity.parent_span_id,
+        dimensions=identity.dimensions,
+    )
+    return PipelineRun(name, identity, load_settings(settings))

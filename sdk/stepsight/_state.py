@@ -1,0 +1,189 @@
+"""The process's one client, and how it comes and goes: init, fork, end."""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from stepsight._client import Client
+    from stepsight._lifecycle import Lifecycle
+    from stepsight._logging import RecordCapture
+
+__all__ = ["ensure", "flush", "init", "shutdown"]
+
+client: Client | None = None
+lifecycle: Lifecycle | None = None
+capture: RecordCapture | None = None
+_lock = threading.RLock()
+_hooks_installed = False
+
+
+def init(
+    *,
+    parent_run_id: str | None = None,
+    step_id: str | None = None,
+    step_name: str | None = None,
+    experiment_name: str | None = None,
+    dimensions: dict[str, str] | None = None,
+    **settings: Any,
+) -> None:
+    """Begin to record this process as a step run. Calling it again changes nothing.
+
+    Arguments win over the environment. `dimensions` go on every record. Settings are those of
+    docs/reference/sdk-settings.md by name, `endpoint="http://…"` for example.
+
+    Raises ConfigError when a setting cannot be used; nothing later raises into user code.
+    """
+    from stepsight._identity import detect_identity
+    from stepsight._settings import load_settings
+
+    with _lock:
+        if client is not None:
+            return
+        loaded = load_settings(settings)
+        if loaded.disabled:
+            return
+        identity = detect_identity(
+            parent_run_id=parent_run_id,
+            step_id=step_id,
+            step_name=step_name,
+            experiment_name=experiment_name,
+            dimensions=dimensions,
+        )
+        _begin(loaded, identity)
+
+
+def _begin(settings: Any, identity: Any) -> None:
+    global client, lifecycle  # noqa: PLW0603 - one client a process is the design
+    from stepsight._client import Client
+    from stepsight._lifecycle import Lifecycle
+
+    created = Lifecycle(is_main=not identity.is_worker)
+    client = Client(settings, identity, created.heartbeat)
+    lifecycle = created
+    if not identity.is_worker:
+        os.environ.update(identity.environment())
+        os.environ["STEPSIGHT_MAIN"] = f"{identity.step_id}:{os.getpid()}"
+    created.start(client)
+    _install_capture(client)
+    _install_hooks()
+
+
+def ensure() -> Client | None:
+    """The client, made with defaults if init() was not called; None when disabled.
+
+    A setting that cannot be used is said once on stderr, since nobody is there to catch it.
+    """
+    if client is None:
+        from stepsight.errors import ConfigError
+
+        try:
+            init()
+        except ConfigError as exc:
+            global _complained  # noqa: PLW0603 - once a process
+            if not _complained and sys.__stderr__ is not None:
+                _complained = True
+                sys.__stderr__.write(f"stepsight: nothing is recorded: {exc}\n")
+    return client
+
+
+_complained = False
+
+
+def flush(timeout_s: float = 5.0) -> bool:
+    """Send what was recorded so far; False if that took longer than `timeout_s`."""
+    return client.flush(timeout_s) if client is not None else True
+
+
+def shutdown(timeout_s: float | None = None) -> None:
+    """End the step run: deliver or spool everything, put stdout and logging back.
+
+    Called by itself at the end of the process. Takes at most `timeout_s` seconds, by default the
+    setting `exit_timeout_s`.
+    """
+    global client, lifecycle, capture  # noqa: PLW0603 - see _begin
+    with _lock:
+        ending, events = client, lifecycle
+        if ending is None or events is None:
+            return
+        from stepsight import _stdio
+
+        _stdio.uninstall()
+        if capture is not None:
+            capture.uninstall()
+        events.end(ending)
+        ending.close(ending.settings.exit_timeout_s if timeout_s is None else timeout_s)
+        client = lifecycle = capture = None
+        os.environ.pop("STEPSIGHT_MAIN", None)
+
+
+def _install_capture(started: Client) -> None:
+    global capture  # noqa: PLW0603 - see _begin
+    from stepsight import _stdio
+    from stepsight._logging import ConsoleHandler, RecordCapture
+
+    capture = RecordCapture(started)
+    if started.settings.capture_logging:
+        capture.install()
+    ours = logging.getLogger("stepsight")
+    if not any(isinstance(one, ConsoleHandler) for one in ours.handlers):
+        ours.addHandler(ConsoleHandler())
+
+    def capture_line(stream: str, line: str) -> None:
+        if client is not None:
+            client.log(line, scope="stepsight.stdio", attributes={"log.iostream": stream})
+
+    if started.settings.capture_stdio and not started.settings.supervised:
+        _stdio.install(capture_line, capture.capture)
+
+
+def _install_hooks() -> None:
+    global _hooks_installed  # noqa: PLW0603 - hooks cannot be taken back
+    if _hooks_installed:
+        return
+    _hooks_installed = True
+    atexit.register(shutdown)
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+    from stepsight import _lifecycle
+
+    _lifecycle.install_hooks()
+
+
+_watching_multiprocessing = False
+
+
+def _before_fork() -> None:
+    """Have multiprocessing tell us of its children: only its own hook survives their bootstrap."""
+    global _watching_multiprocessing  # noqa: PLW0603 - see above
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None and not _watching_multiprocessing:
+        _watching_multiprocessing = True
+        util.register_after_fork(_anchor, _in_multiprocessing_child)
+
+
+class _Anchor:
+    """Something to hang a hook on: multiprocessing keeps weak references only."""
+
+
+_anchor = _Anchor()
+
+
+def _after_fork() -> None:
+    """A child records on, as a worker of the same step, with a queue of its own."""
+    global _lock  # noqa: PLW0603 - the parent's lock may be held for ever
+    _lock = threading.RLock()
+    if client is not None and lifecycle is not None:
+        lifecycle.become_worker()
+        client.reset()
+
+
+def _in_multiprocessing_child(_anchor: object) -> None:
+    """Deliver at the end of a multiprocessing child, which runs no atexit functions."""
+    util = sys.modules["multiprocessing.util"]
+    util.Finalize(None, shutdown, exitpriority=-100)
