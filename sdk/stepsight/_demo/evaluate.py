@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import joblib  # type: ignore[import-untyped]  # ships no types
-import numpy as np
-from sklearn.metrics import confusion_matrix
-
 import stepsight
 from stepsight import logger, run
+
+# Before the slow imports, so that their time shows in the trace.
+stepsight.init()
+with stepsight.span("import libraries"):
+    import joblib  # type: ignore[import-untyped]  # ships no types
+    import numpy as np
+    from sklearn.metrics import confusion_matrix
 
 
 def main() -> None:
@@ -19,7 +22,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--drop-constant-pixels", action="store_true")
     args = parser.parse_args()
-    stepsight.init()
 
     with stepsight.span("load data"):
         sets = dict(np.load(args.out / "digits.npz"))

@@ -8,12 +8,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import numpy as np
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
-
 import stepsight
 from stepsight import logger, run
+
+# Before the slow imports, so that their time shows in the trace.
+stepsight.init()
+with stepsight.span("import libraries"):
+    import numpy as np
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
 
 FILES_TO_SCORE = 60
 
@@ -24,7 +27,6 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--out-exists", action="store_true", help="do not create --out")
     args = parser.parse_args()
-    stepsight.init()
 
     with stepsight.span("load data"):
         images, labels = load_digits(return_X_y=True)

@@ -6,12 +6,15 @@ import argparse
 import math
 from pathlib import Path
 
-import joblib  # type: ignore[import-untyped]  # ships no types
-import numpy as np
-from sklearn.neural_network import MLPClassifier
-
 import stepsight
 from stepsight import logger, run
+
+# Before the slow imports, so that their time shows in the trace.
+stepsight.init()
+with stepsight.span("import libraries"):
+    import joblib  # type: ignore[import-untyped]  # ships no types
+    import numpy as np
+    from sklearn.neural_network import MLPClassifier
 
 CLASSES = np.arange(10)
 
@@ -23,7 +26,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--learning-rate", type=float, default=0.005)
     args = parser.parse_args()
-    stepsight.init()
 
     with stepsight.span("load data"):
         sets = dict(np.load(args.out / "digits.npz"))
