@@ -35,6 +35,9 @@ _LOG_INTERVAL_S = 60.0
 # While the loader is busy, cutting on age would only make more and smaller parts; but a loader
 # that hangs must not keep data out of sight for ever.
 _AGE_FACTOR_WHEN_BUSY = 10
+# An insert costs about 60 ms of CPU whatever its size (bench/ingest.py), so a stream that brings
+# this much before its first cut is better stored in fewer, larger parts.
+_BUSY_BYTES = 512 << 10
 _BUSY_SEGMENTS = 2  # one being loaded, one waiting
 
 _log = logging.getLogger("stepsight.wal")
@@ -140,10 +143,11 @@ class SegmentWriter:
     def _until_cut_s(self) -> float | None:
         if self._segment is None or self._segment.records_opened_at is None:
             return None
-        return max(0.0, self._segment.records_opened_at + self._max_age_s() - time.monotonic())
+        age_s = self._max_age_s(self._segment)
+        return max(0.0, self._segment.records_opened_at + age_s - time.monotonic())
 
-    def _max_age_s(self) -> float:
-        is_busy = self._unconfirmed >= _BUSY_SEGMENTS
+    def _max_age_s(self, segment: OpenSegment) -> float:
+        is_busy = self._unconfirmed >= _BUSY_SEGMENTS or segment.size_bytes >= _BUSY_BYTES
         return self._limits.max_age_s * (_AGE_FACTOR_WHEN_BUSY if is_busy else 1)
 
     def _should_cut(self, segment: OpenSegment) -> bool:

@@ -1,11 +1,5 @@
 -- Flattens requests into records. Resource and scope are converted once each, before the arrays below them are unfolded.
 CREATE MATERIALIZED VIEW flat_logs_mv TO flat_logs AS
-WITH
-    @map(rec.attributes) AS attrs,
-    @identity(attrs, 'parent_run_id') AS run_id,
-    @identity(attrs, 'step_id') AS step_id,
-    @identity(attrs, 'step_name') AS step_name,
-    @identity(attrs, 'experiment_name') AS experiment_name
 SELECT
     project AS ProjectId,
     client AS Client,
@@ -19,10 +13,10 @@ SELECT
     toUInt8(least(greatest(rec.severity_number, 0), 255)) AS SeverityNumber,
     @text(rec.body) AS Body,
     rec.event_name AS EventName,
-    run_id AS RunId,
-    step_id AS StepId,
-    step_name AS StepName,
-    experiment_name AS ExperimentName,
+    @identity(attrs, 'parent_run_id') AS RunId,
+    @identity(attrs, 'step_id') AS StepId,
+    @identity(attrs, 'step_name') AS StepName,
+    @identity(attrs, 'experiment_name') AS ExperimentName,
     resource_attrs['service.name'] AS ServiceName,
     resource_schema_url AS ResourceSchemaUrl,
     resource_attrs AS ResourceAttributes,
@@ -37,18 +31,22 @@ SELECT
     rec.dropped_attributes_count AS DroppedAttributesCount
 FROM
 (
-    SELECT
-        project, client, received_time_unix_nano, resource_attrs, resource_dropped, resource_entities, resource_schema_url,
-        sl.scope.name AS scope_name, sl.scope.version AS scope_version, @map(sl.scope.attributes) AS scope_attrs,
-        sl.scope.dropped_attributes_count AS scope_dropped, sl.schema_url AS scope_schema_url, sl.log_records AS recs
+    SELECT *, rec, @map(rec.attributes) AS attrs
     FROM
     (
         SELECT
-            project, client, received_time_unix_nano,
-            @map(rl.resource.attributes) AS resource_attrs, rl.resource.dropped_attributes_count AS resource_dropped,
-            @entities(rl.resource.entity_refs) AS resource_entities, rl.schema_url AS resource_schema_url, rl.scope_logs AS sls
-        FROM ingest_logs ARRAY JOIN request.resource_logs AS rl
+            project, client, received_time_unix_nano, resource_attrs, resource_dropped, resource_entities, resource_schema_url,
+            sl.scope.name AS scope_name, sl.scope.version AS scope_version, @map(sl.scope.attributes) AS scope_attrs,
+            sl.scope.dropped_attributes_count AS scope_dropped, sl.schema_url AS scope_schema_url, sl.log_records AS recs
+        FROM
+        (
+            SELECT
+                project, client, received_time_unix_nano,
+                @map(rl.resource.attributes) AS resource_attrs, rl.resource.dropped_attributes_count AS resource_dropped,
+                @entities(rl.resource.entity_refs) AS resource_entities, rl.schema_url AS resource_schema_url, rl.scope_logs AS sls
+            FROM ingest_logs ARRAY JOIN request.resource_logs AS rl
+        )
+        ARRAY JOIN sls AS sl
     )
-    ARRAY JOIN sls AS sl
+    ARRAY JOIN recs AS rec
 )
-ARRAY JOIN recs AS rec

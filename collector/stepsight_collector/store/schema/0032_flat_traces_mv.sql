@@ -1,10 +1,4 @@
 CREATE MATERIALIZED VIEW flat_traces_mv TO flat_traces AS
-WITH
-    @map(rec.attributes) AS attrs,
-    @identity(attrs, 'parent_run_id') AS run_id,
-    @identity(attrs, 'step_id') AS step_id,
-    @identity(attrs, 'step_name') AS step_name,
-    @identity(attrs, 'experiment_name') AS experiment_name
 SELECT
     project AS ProjectId,
     client AS Client,
@@ -20,10 +14,10 @@ SELECT
     if(rec.end_time_unix_nano > rec.start_time_unix_nano, rec.end_time_unix_nano - rec.start_time_unix_nano, 0) AS Duration,
     transform(rec.status.code, [0, 1, 2], ['Unset', 'Ok', 'Error'], toString(rec.status.code)) AS StatusCode,
     rec.status.message AS StatusMessage,
-    run_id AS RunId,
-    step_id AS StepId,
-    step_name AS StepName,
-    experiment_name AS ExperimentName,
+    @identity(attrs, 'parent_run_id') AS RunId,
+    @identity(attrs, 'step_id') AS StepId,
+    @identity(attrs, 'step_name') AS StepName,
+    @identity(attrs, 'experiment_name') AS ExperimentName,
     resource_attrs['service.name'] AS ServiceName,
     resource_schema_url AS ResourceSchemaUrl,
     resource_attrs AS ResourceAttributes,
@@ -50,18 +44,22 @@ SELECT
     rec.links.flags AS `Links.Flags`
 FROM
 (
-    SELECT
-        project, client, received_time_unix_nano, resource_attrs, resource_dropped, resource_entities, resource_schema_url,
-        sl.scope.name AS scope_name, sl.scope.version AS scope_version, @map(sl.scope.attributes) AS scope_attrs,
-        sl.scope.dropped_attributes_count AS scope_dropped, sl.schema_url AS scope_schema_url, sl.spans AS recs
+    SELECT *, rec, @map(rec.attributes) AS attrs
     FROM
     (
         SELECT
-            project, client, received_time_unix_nano,
-            @map(rl.resource.attributes) AS resource_attrs, rl.resource.dropped_attributes_count AS resource_dropped,
-            @entities(rl.resource.entity_refs) AS resource_entities, rl.schema_url AS resource_schema_url, rl.scope_spans AS sls
-        FROM ingest_traces ARRAY JOIN request.resource_spans AS rl
+            project, client, received_time_unix_nano, resource_attrs, resource_dropped, resource_entities, resource_schema_url,
+            sl.scope.name AS scope_name, sl.scope.version AS scope_version, @map(sl.scope.attributes) AS scope_attrs,
+            sl.scope.dropped_attributes_count AS scope_dropped, sl.schema_url AS scope_schema_url, sl.spans AS recs
+        FROM
+        (
+            SELECT
+                project, client, received_time_unix_nano,
+                @map(rl.resource.attributes) AS resource_attrs, rl.resource.dropped_attributes_count AS resource_dropped,
+                @entities(rl.resource.entity_refs) AS resource_entities, rl.schema_url AS resource_schema_url, rl.scope_spans AS sls
+            FROM ingest_traces ARRAY JOIN request.resource_spans AS rl
+        )
+        ARRAY JOIN sls AS sl
     )
-    ARRAY JOIN sls AS sl
+    ARRAY JOIN recs AS rec
 )
-ARRAY JOIN recs AS rec
