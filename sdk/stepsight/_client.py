@@ -9,7 +9,15 @@ import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from stepsight._otlp import LogItem, MetricItem, SpanItem, encode_resource
+from stepsight._otlp import (
+    KIND_SERVER,
+    STATUS_ERROR,
+    STATUS_OK,
+    LogItem,
+    MetricItem,
+    SpanItem,
+    encode_resource,
+)
 from stepsight._spool import Spool
 from stepsight._worker import Worker
 
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
     from stepsight._identity import Identity
     from stepsight._settings import Settings
 
-__all__ = ["VERSION", "Client", "guarded"]
+__all__ = ["VERSION", "Client", "count_internal_error", "guarded"]
 
 VERSION = "0.1.0"
 INFO = 9
@@ -37,8 +45,6 @@ class Client:
         self.settings = settings
         self.identity = identity
         self._tick = tick
-        self._spool = Spool(settings.spool, settings.spool_max_bytes)
-        self._last_time = 0
         self.started_at = time.time_ns()
         self.internal_errors = 0
         self.reset()
@@ -46,8 +52,14 @@ class Client:
     def reset(self) -> None:
         """Begin with an empty queue; after a fork the parent delivers what was in it."""
         self.pid = os.getpid()
-        resource = encode_resource(self.resource_attributes())
-        self.worker = Worker(self.settings, resource, self._spool, self._tick)
+        settings = self.settings
+        self.worker = Worker(
+            settings,
+            encode_resource(self.resource_attributes()),
+            Spool(settings.spool, settings.spool_max_bytes),
+            self._tick,
+            quiet=settings.supervised,  # the supervisor says it
+        )
 
     def resource_attributes(self) -> dict[str, Any]:
         """Who is speaking: see docs/reference/telemetry.md."""
@@ -68,14 +80,6 @@ class Client:
             **identity.dimensions,
         }
 
-    def now(self) -> int:
-        """A time later than any that this process was given before: lines keep their order."""
-        moment = time.time_ns()
-        if moment <= self._last_time:
-            moment = self._last_time + 1
-        self._last_time = moment
-        return moment
-
     def log(
         self,
         body: str,
@@ -90,7 +94,15 @@ class Client:
         trace_id, span_id = self._context()
         self.worker.add(
             LogItem(
-                self.now(), severity, level, body, scope, attributes or {}, trace_id, span_id, event
+                time.time_ns(),
+                severity,
+                level,
+                body,
+                scope,
+                attributes or {},
+                trace_id,
+                span_id,
+                event,
             )
         )
 
@@ -100,18 +112,33 @@ class Client:
 
     def metric(self, name: str, value: float | None, attributes: dict[str, Any]) -> None:
         """Queue one value of a run metric."""
-        self.worker.add(MetricItem(self.now(), name, value, attributes))
+        self.worker.add(MetricItem(time.time_ns(), name, value, attributes))
 
     def span(self, item: SpanItem) -> None:
         """Queue a finished span."""
         self.worker.add(item)
 
+    def own_span(self, *, failed: bool, reason: str, attributes: dict[str, Any]) -> None:
+        """Queue the span of this step or pipeline run itself; it ends now."""
+        identity = self.identity
+        self.span(
+            SpanItem(
+                identity.step_name,
+                identity.trace_id,
+                identity.span_id,
+                identity.parent_span_id,
+                self.started_at,
+                time.time_ns(),
+                KIND_SERVER,
+                STATUS_ERROR if failed else STATUS_OK,
+                reason if failed else "",
+                attributes,
+            )
+        )
+
     def counts(self) -> dict[str, int]:
-        """Records handed over and dropped since the start of this process."""
-        return {
-            "stepsight.records.sent": self.worker.accepted,
-            "stepsight.records.dropped": sum(self.worker.dropped.values()),
-        }
+        """Records sent or spooled, and dropped; the worker brings them up to date as it sends."""
+        return self.worker.counts()
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until what is queued is sent or spooled; False on time-out."""
@@ -145,13 +172,14 @@ def guarded(function: F) -> F:
         try:
             return function(*args, **kwargs)
         except Exception as exc:  # noqa: BLE001 - user code must not see it
-            _count(function.__name__, exc)
+            count_internal_error(function.__name__, exc)
             return None
 
     return cast("F", call)
 
 
-def _count(name: str, exc: Exception) -> None:
+def count_internal_error(name: str, exc: Exception) -> None:
+    """Count an error of our own and say it, once a minute for each name."""
     from stepsight import _state
 
     client = _state.client

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Identity", "detect_identity", "new_run_id"]
+__all__ = ["Identity", "detect_identity", "new_run_id", "outside_environment", "without_step"]
 
 # Environment variables for each part, first one wins. Source: azureml-core sets AZUREML_*; the
 # lower-case names are those of Microsoft's how-to on pipeline logs in Application Insights.
@@ -28,6 +28,13 @@ _OTHERS = {
     "build_url": ("STEPSIGHT_BUILD_URL", "build_url", "BUILD_URL"),
     "build_version": ("STEPSIGHT_BUILD_VERSION", "build_version", "BUILD_VERSION"),
 }
+_OF_THIS_STEP = (
+    "STEPSIGHT_STEP_RUN_ID",
+    "STEPSIGHT_STEP",
+    "STEPSIGHT_MAIN",
+    "STEPSIGHT_SUPERVISED",
+    "STEPSIGHT_SUPERVISOR_PIPE",
+)
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}\Z")
 
 
@@ -36,7 +43,8 @@ class Identity:
     """A process's place: pipeline run, step run, and its span in the operation.
 
     `trace_id` (16 bytes) and `span_id` (8 bytes) are those of the step's own span;
-    `parent_span_id` is empty for the root of an operation. `dimensions` go on every record.
+    `parent_span_id` is empty for the root of an operation. `dimensions` go on every record. The
+    span of a worker process, or of a step under a supervisor, is sent by somebody else.
     """
 
     parent_run_id: str
@@ -48,6 +56,7 @@ class Identity:
     parent_span_id: bytes = b""
     dimensions: dict[str, str] = field(default_factory=dict)
     is_worker: bool = False
+    is_supervised: bool = False
 
     @property
     def traceparent(self) -> str:
@@ -61,7 +70,9 @@ class Identity:
             "STEPSIGHT_STEP_RUN_ID": self.step_id,
             "STEPSIGHT_STEP": self.step_name,
             "STEPSIGHT_EXPERIMENT": self.experiment_name,
-            "STEPSIGHT_DIMENSIONS": ",".join(f"{k}={v}" for k, v in self.dimensions.items()),
+            "STEPSIGHT_DIMENSIONS": ",".join(
+                f"{key}={_escape(value)}" for key, value in self.dimensions.items()
+            ),
             "TRACEPARENT": self.traceparent,
         }
 
@@ -77,30 +88,50 @@ def detect_identity(
     parent_run_id: str | None = None,
     step_id: str | None = None,
     step_name: str | None = None,
+    default_name: str = "",
     experiment_name: str | None = None,
     dimensions: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> Identity:
-    """Find the identity; what nobody tells is made up from the script's name."""
+    """Find the identity; what nobody tells is made up from `default_name` or the script's name."""
     environ = os.environ if environ is None else environ
-    name = step_name or _first(environ, _STEP_NAME) or _script_name()
+    name = step_name or _first(environ, _STEP_NAME) or default_name or _script_name()
     run = parent_run_id or _first(environ, _RUN)
     step = step_id or _first(environ, _STEP)
     if not step:
         step = f"{run}.{name}-{secrets.token_hex(2)}" if run else new_run_id(name)
     trace_id, parent_span = _trace_context(environ)
     marker, _, main_pid = environ.get("STEPSIGHT_MAIN", "").rpartition(":")
+    is_worker = marker == step and main_pid != str(os.getpid())
+    is_supervised = environ.get("STEPSIGHT_SUPERVISED") == "1"
+    shares_span = bool(parent_span) and (is_worker or is_supervised)
     return Identity(
         parent_run_id=run or step,
         step_id=step,
         step_name=name,
         experiment_name=experiment_name or _first(environ, _EXPERIMENT) or "default",
         trace_id=trace_id or secrets.token_bytes(16),
-        span_id=secrets.token_bytes(8),
-        parent_span_id=parent_span,
+        span_id=parent_span if shares_span else secrets.token_bytes(8),
+        parent_span_id=b"" if shares_span else parent_span,
         dimensions={**_environment_dimensions(environ), **(dimensions or {})},
-        is_worker=marker == step and main_pid != str(os.getpid()),
+        is_worker=is_worker,
+        is_supervised=is_supervised,
     )
+
+
+def outside_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment as it is for somebody who starts a step of its own.
+
+    Inside of a step or under a supervisor, the variables of that step are left out; its pipeline
+    run and its operation stay.
+    """
+    inside = environ.get("STEPSIGHT_MAIN") or environ.get("STEPSIGHT_SUPERVISED")
+    return without_step(environ) if inside else dict(environ)
+
+
+def without_step(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment without what says which step this is."""
+    return {key: value for key, value in environ.items() if key not in _OF_THIS_STEP}
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
@@ -110,8 +141,17 @@ def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
 def _environment_dimensions(environ: Mapping[str, str]) -> dict[str, str]:
     found = {key: _first(environ, names) for key, names in _OTHERS.items()}
     pairs = (pair.partition("=") for pair in environ.get("STEPSIGHT_DIMENSIONS", "").split(","))
-    given = {key.strip(): value for key, _, value in pairs if key.strip()}
+    given = {key.strip(): _unescape(value) for key, _, value in pairs if key.strip()}
     return {key: value for key, value in {**found, **given}.items() if value}
+
+
+def _escape(value: str) -> str:
+    # As in OTEL_RESOURCE_ATTRIBUTES: a comma ends a pair, so in a value it is %2C.
+    return value.replace("%", "%25").replace(",", "%2C")
+
+
+def _unescape(value: str) -> str:
+    return value.replace("%2C", ",").replace("%25", "%")
 
 
 def _trace_context(environ: Mapping[str, str]) -> tuple[bytes, bytes]:

@@ -7,11 +7,10 @@ import platform
 import signal
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 from stepsight._logging import exception_attributes
-from stepsight._otlp import KIND_SERVER, STATUS_ERROR, STATUS_OK, SpanItem
+from stepsight._process import own_use, peak_memory_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +57,7 @@ class Lifecycle:
         attributes = {
             **WITNESS,
             "stepsight.heartbeat.interval_s": client.settings.heartbeat_s,
-            **resource_use(),
+            **own_use(),
             **client.counts(),
         }
         client.event("stepsight.step.heartbeat", "heartbeat", attributes)
@@ -102,58 +101,23 @@ class Lifecycle:
             attributes = {**WITNESS, **client.counts()}
             client.event("stepsight.step.heartbeat", "worker ended", attributes)
             return
-        identity = client.identity
-        failed = self._status == "Failed"
-        reason = str(self._extra.get("exception.message", ""))
-        client.span(
-            SpanItem(
-                identity.step_name,
-                identity.trace_id,
-                identity.span_id,
-                identity.parent_span_id,
-                client.started_at,
-                time.time_ns(),
-                KIND_SERVER,
-                STATUS_ERROR if failed else STATUS_OK,
-                reason if failed else "",
-                {"process.exit.code": self._exit_code},
+        if not client.identity.is_supervised:
+            client.own_span(
+                failed=self._status == "Failed",
+                reason=str(self._extra.get("exception.message", "")),
+                attributes={"process.exit.code": self._exit_code},
             )
-        )
-        use = resource_use()
         attributes = {
             **WITNESS,
             "stepsight.status": self._status,
             "process.exit.code": self._exit_code,
             **self._extra,
             "stepsight.memory.peak": peak_memory_bytes(),
-            "process.cpu.time": use["process.cpu.time"],
+            "process.cpu.time": own_use()["process.cpu.time"],
             **client.counts(),
         }
-        client.event(
-            "stepsight.step.end", f"step {identity.step_name} {self._status.lower()}", attributes
-        )
-
-
-def resource_use() -> dict[str, Any]:
-    """Memory and CPU time of this process now."""
-    times = os.times()
-    use: dict[str, Any] = {"process.cpu.time": times.user + times.system}
-    try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - cheaper than Path
-            use["process.memory.usage"] = int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):  # not Linux: peak memory still comes at the end
-        pass
-    return use
-
-
-def peak_memory_bytes() -> int:
-    """The largest resident size of this process so far; 0 where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+        body = f"step {client.identity.step_name} {self._status.lower()}"
+        client.event("stepsight.step.end", body, attributes)
 
 
 def install_hooks() -> None:

@@ -99,7 +99,7 @@ class RecordCapture:
             self.capture(record)
 
         self._ours = call_handlers
-        logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign]
+        logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign,assignment]
 
     def uninstall(self) -> None:
         """Put logging back, if nobody else has changed it since."""
@@ -107,17 +107,24 @@ class RecordCapture:
             logging.Logger.callHandlers = self._original  # type: ignore[method-assign]
         self._original = None
 
-    def capture(self, record: logging.LogRecord) -> None:
-        """Queue the record if nobody has yet; never raises into the caller."""
-        if getattr(record, "_stepsight_seen", False) or record.name.startswith(IGNORED):
-            return
-        record._stepsight_seen = True  # type: ignore[attr-defined] # noqa: SLF001 - travels with the record
+    def capture(self, record: logging.LogRecord) -> bool:
+        """Queue the record if nobody has yet; never raises into the caller.
+
+        Tells whether the record is recorded, now or before.
+        """
+        if record.name.startswith(IGNORED):
+            return False
+        if getattr(record, "_stepsight_seen", False):
+            return True
+        record._stepsight_seen = True  # noqa: SLF001 - travels with the record
         try:
             self._queue(record)
-        except Exception:  # noqa: BLE001 - a log call must not fail because of us
+        except Exception:
             self._client.internal_errors += 1
             if self._client.settings.raise_errors:
                 raise
+            return False
+        return True
 
     def _queue(self, record: logging.LogRecord) -> None:
         attributes = record_attributes(record)
@@ -140,13 +147,12 @@ class ConsoleHandler(logging.Handler):
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; the tee must not capture it again."""
+        """Write one line; the tee knows it for a log record by the variable `record`."""
         if logging.getLogger().handlers:
             return
         try:
-            stream = getattr(sys.stderr, "_stream", sys.stderr)
-            if stream is not None:
-                stream.write(self.format(record) + "\n")
-                stream.flush()
+            if sys.stderr is not None:
+                sys.stderr.write(self.format(record) + "\n")
+                sys.stderr.flush()
         except Exception:  # noqa: BLE001 - logging's own rule: handleError decides
             self.handleError(record)

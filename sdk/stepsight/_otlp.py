@@ -9,25 +9,38 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-__all__ = ["LogItem", "MetricItem", "SpanItem", "encode_request", "encode_resource"]
+__all__ = [
+    "LogItem",
+    "MetricItem",
+    "SpanItem",
+    "encode_request",
+    "encode_resource",
+    "signal_of",
+    "varint",
+]
 
 MAX_DEPTH = 20
 NO_RECORDED_VALUE = 1
 KIND_SERVER, KIND_INTERNAL = 2, 1
 STATUS_OK, STATUS_ERROR = 1, 2
 
+# What an item weighs in the queue beside its texts: the objects themselves, about.
+ITEM_BYTES, ATTRIBUTE_BYTES = 256, 64
+
 _fixed64 = struct.Struct("<Q").pack
 _double = struct.Struct("<d").pack
 
 
-@dataclass
+@dataclass(slots=True)
 class LogItem:
     """A log record or event on its way to the collector."""
+
+    signal: ClassVar[str] = "logs"
 
     time_unix_nano: int
     severity: int
@@ -39,20 +52,34 @@ class LogItem:
     span_id: bytes
     event: str = ""
 
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory, about."""
+        return ITEM_BYTES + len(self.body) + _weight(self.attributes)
 
-@dataclass
+
+@dataclass(slots=True)
 class MetricItem:
     """One value of a run metric; `value` None is a point without a number."""
+
+    signal: ClassVar[str] = "metrics"
 
     time_unix_nano: int
     name: str
     value: float | None
     attributes: dict[str, Any]
 
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory, about."""
+        return ITEM_BYTES + _weight(self.attributes)
 
-@dataclass
+
+@dataclass(slots=True)
 class SpanItem:
     """A finished span. `status` is 0 unset, 1 ok, 2 error."""
+
+    signal: ClassVar[str] = "traces"
 
     name: str
     trace_id: bytes
@@ -64,6 +91,16 @@ class SpanItem:
     status: int
     status_message: str
     attributes: dict[str, Any]
+
+    @property
+    def size_bytes(self) -> int:
+        """What it takes in memory, about."""
+        return ITEM_BYTES + len(self.status_message) + _weight(self.attributes)
+
+
+def signal_of(item: LogItem | MetricItem | SpanItem) -> str:
+    """The signal that an item travels in: `logs`, `metrics` or `traces`."""
+    return item.signal
 
 
 def encode_resource(attributes: Mapping[str, Any]) -> bytes:
@@ -101,6 +138,11 @@ def varint(value: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def _weight(attributes: Mapping[str, Any]) -> int:
+    texts = sum(len(value) for value in attributes.values() if type(value) is str)
+    return texts + ATTRIBUTE_BYTES * len(attributes)
 
 
 def _part(tag: bytes, content: bytes) -> bytes:

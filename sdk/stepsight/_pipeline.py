@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import secrets
-import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from stepsight._client import Client
-from stepsight._identity import Identity, detect_identity, new_run_id
-from stepsight._otlp import KIND_SERVER, STATUS_ERROR, STATUS_OK, SpanItem
+from stepsight._identity import Identity, detect_identity, new_run_id, without_step
 from stepsight._settings import load_settings
 
 if TYPE_CHECKING:
@@ -41,6 +40,9 @@ class PipelineRun:
             "STEPSIGHT_STEP_RUN_ID": f"{self.id}.{step_name}-{secrets.token_hex(2)}",
             "STEPSIGHT_ENDPOINT": self._client.settings.endpoint,
             "STEPSIGHT_MAIN": "",
+            # The driver's own supervisor, if it has one, is not that of its steps.
+            "STEPSIGHT_SUPERVISED": "",
+            "STEPSIGHT_SUPERVISOR_PIPE": "",
         }
 
     def fail(self, reason: str) -> None:
@@ -65,22 +67,8 @@ class PipelineRun:
             canceled = issubclass(kind, KeyboardInterrupt)
             self._status = "Canceled" if canceled else "Failed"
             self._reason = f"{kind.__name__}: {value}"
-        client, identity = self._client, self._client.identity
-        failed = self._status == "Failed"
-        client.span(
-            SpanItem(
-                self.name,
-                identity.trace_id,
-                identity.span_id,
-                identity.parent_span_id,
-                client.started_at,
-                time.time_ns(),
-                KIND_SERVER,
-                STATUS_ERROR if failed else STATUS_OK,
-                self._reason if failed else "",
-                {},
-            )
-        )
+        client = self._client
+        client.own_span(failed=self._status == "Failed", reason=self._reason, attributes={})
         self._event("end", {"stepsight.status": self._status, "exception.message": self._reason})
         client.close(client.settings.exit_timeout_s)
 
@@ -108,23 +96,11 @@ def pipeline_run(
     Each step is a process started with `env={**os.environ, **pipeline.env("train")}`. An exception
     in the block fails the run. Raises ConfigError when a setting cannot be used.
     """
-    own = {key: value for key, value in os.environ.items() if not key.startswith("STEPSIGHT_STEP")}
     identity = detect_identity(
         parent_run_id=run_id or new_run_id(name),
-        step_id="",
         step_name=name,
         experiment_name=experiment_name,
         dimensions=dimensions,
-        environ=own,
+        environ=without_step(os.environ),
     )
-    identity = Identity(
-        parent_run_id=identity.parent_run_id,
-        step_id="",
-        step_name=name,
-        experiment_name=identity.experiment_name,
-        trace_id=identity.trace_id,
-        span_id=identity.span_id,
-        parent_span_id=identity.parent_span_id,
-        dimensions=identity.dimensions,
-    )
-    return PipelineRun(name, identity, load_settings(settings))
+    return PipelineRun(name, replace(identity, step_id=""), load_settings(settings))

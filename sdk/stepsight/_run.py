@@ -36,7 +36,7 @@ class ParentRun:
 
 
 class Run:
-    """The step run of this process, or a child of it. Every method returns at once and never raises."""
+    """The step run of this process, or a child of it. Methods return at once and never raise."""
 
     def __init__(self, name: str = "") -> None:
         self._child_name = name

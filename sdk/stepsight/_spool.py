@@ -1,15 +1,18 @@
 """Records that could not be sent, on disk until a collector is there.
 
 Format: docs/reference/spool-format.md.
-One file holds export requests of one signal, each behind its length as a varint. A file is written
-under another name and renamed when whole; a process that delivers it claims it by renaming first.
+One file a process and signal holds export requests, each behind its length as a varint. Its name
+says in what state it is: `.part` while its process may append, `.claimed-OWNER` while one delivers.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,77 +20,158 @@ from stepsight._otlp import varint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import IO
 
-__all__ = ["Spool"]
+__all__ = ["Spool", "read_requests"]
 
 _SUFFIX = ".otlp"
-_CLAIM_EXPIRES_S = 300.0
+_PART = ".part"
+FILE_MAX_BYTES = 8 << 20
+# A file of a process on another host counts as left behind after this time without a change.
+ORPHAN_AGE_S = 3600.0
+
+
+@dataclass
+class _Part:
+    file: IO[bytes]
+    path: Path
+    size_bytes: int
+
+    def append(self, data: bytes) -> None:
+        """Write all of it or, with an OSError, nothing."""
+        try:
+            _write_all(self.file, data)
+        except OSError:
+            self.file.truncate(self.size_bytes)
+            raise
+        self.size_bytes += len(data)
 
 
 class Spool:
-    """A directory of undelivered requests, shared by all steps of a user."""
+    """A directory of undelivered requests, shared by all steps of a user.
 
-    def __init__(self, directory: str, max_bytes: int) -> None:
+    One thread of a process uses it at a time; processes need no lock among each other.
+    """
+
+    def __init__(self, directory: str, max_bytes: int, host: str = "") -> None:
         self._directory = Path(directory)
         self._max_bytes = max_bytes
-        self._number = 0
+        self._host = re.sub(r"[^A-Za-z0-9_]+", "_", host or _host_name())
+        self._owner = f"{self._host}.{os.getpid()}.{secrets.token_hex(4)}"
+        self._parts: dict[str, _Part] = {}
 
-    def add(self, signal: str, requests: list[bytes]) -> bool:
-        """Write requests to a new file; False when the spool is full. Raises OSError."""
-        data = b"".join(varint(len(request)) + request for request in requests)
-        self._directory.mkdir(parents=True, exist_ok=True)
-        used = sum(_size(path) for path in self._directory.iterdir())
-        if used + len(data) > self._max_bytes:
+    def add(self, signal: str, request: bytes) -> bool:
+        """Append a request to this process's file; False when the spool is full. Raises OSError."""
+        data = varint(len(request)) + request
+        if self._used_bytes() + len(data) > self._max_bytes:
             return False
-        self._number += 1
-        name = f"{time.time_ns()}-{os.getpid()}-{self._number}-{signal}{_SUFFIX}"
-        unfinished = self._directory / f"{name}.tmp"
-        unfinished.write_bytes(data)
-        unfinished.rename(self._directory / name)
+        part = self._parts.get(signal)
+        if part is None or part.size_bytes + len(data) > FILE_MAX_BYTES:
+            self._finish(signal)
+            part = self._parts[signal] = self._open(signal)
+        part.append(data)
         return True
 
-    def deliver(self, send: Callable[[str, bytes], bool]) -> int:
-        """Send what other processes left, oldest first, until `send` returns False.
+    def finish(self) -> None:
+        """Let other processes deliver what this one wrote."""
+        for signal in list(self._parts):
+            self._finish(signal)
 
-        Returns the number of requests sent. A file that was sent in part is sent again from its
-        start later, so its first requests may arrive twice; nothing is lost.
+    def deliver(self, send: Callable[[str, bytes], bool]) -> int:
+        """Send what is there, oldest first, until `send` returns False; returns requests sent.
+
+        What was not sent stays. A process that dies in between leaves its claimed file to the
+        next, which sends it from its start: nothing is lost, a part may arrive twice.
         """
+        self.finish()
         sent = 0
-        for path in self._files():
-            claimed = path.with_name(f"{path.name.partition('.claimed')[0]}.claimed-{os.getpid()}")
-            try:
-                path.rename(claimed)
-                os.utime(claimed)
-                data = claimed.read_bytes()
-            except OSError:  # another process was faster
+        for path in self._waiting():
+            claimed = self._claim(path)
+            if claimed is None:
                 continue
             signal = path.name.partition(_SUFFIX)[0].rpartition("-")[2]
-            for request in _requests(data):
+            data = claimed.read_bytes()
+            for start, request in read_requests(data):
                 if not send(signal, request):
-                    with suppress(OSError):
-                        claimed.rename(path.with_name(path.name.partition(".claimed")[0]))
+                    self._give_back(claimed, data[start:])
                     return sent
+                os.utime(claimed)
                 sent += 1
             claimed.unlink(missing_ok=True)
         return sent
 
-    def _files(self) -> list[Path]:
-        if not self._directory.is_dir():
+    def _open(self, signal: str) -> _Part:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        name = f"{time.time_ns()}-{self._owner}-{signal}{_SUFFIX}{_PART}"
+        path = self._directory / name
+        return _Part(path.open("ab", buffering=0), path, 0)
+
+    def _finish(self, signal: str) -> None:
+        part = self._parts.pop(signal, None)
+        if part is not None:
+            part.file.close()
+            with suppress(OSError):
+                part.path.rename(part.path.with_name(part.path.name.removesuffix(_PART)))
+
+    def _claim(self, path: Path) -> Path | None:
+        claimed = path.with_name(f"{_plain_name(path)}.claimed-{self._owner}")
+        try:
+            path.rename(claimed)
+            os.utime(claimed)
+        except OSError:  # another process was faster
+            return None
+        return claimed
+
+    def _give_back(self, claimed: Path, data: bytes) -> None:
+        rest = claimed.with_name(f"{claimed.name}.rest")
+        with suppress(OSError):
+            rest.write_bytes(data)
+            rest.rename(claimed)
+        claimed.rename(claimed.with_name(_plain_name(claimed)))
+
+    def _waiting(self) -> list[Path]:
+        try:
+            paths = sorted(self._directory.iterdir())
+        except OSError:
             return []
-        now = time.time()
-        return sorted(
-            path
-            for path in self._directory.iterdir()
-            if path.name.endswith(_SUFFIX)
-            or (".claimed-" in path.name and now - _modified(path, now) > _CLAIM_EXPIRES_S)
-        )
+        return [path for path in paths if _SUFFIX in path.name and self._is_free(path)]
+
+    def _is_free(self, path: Path) -> bool:
+        """Whether nobody writes or delivers the file."""
+        name = path.name
+        if name.endswith(_SUFFIX):
+            return True
+        if name.endswith(".rest"):
+            return False
+        if name.endswith(_PART):
+            owner = name.partition("-")[2].partition("-")[0]
+        else:
+            owner = name.partition(".claimed-")[2]
+        host, _, rest = owner.partition(".")
+        if owner == self._owner:
+            return False
+        if host == self._host:
+            return not _is_alive(rest.partition(".")[0])
+        return time.time() - _modified(path) > ORPHAN_AGE_S
+
+    def _used_bytes(self) -> int:
+        try:
+            return sum(_size(path) for path in self._directory.iterdir())
+        except OSError:
+            return 0
 
 
-def _requests(data: bytes) -> Iterator[bytes]:
-    """The requests of a file; a torn end, from a full disk, is left out."""
+def _write_all(file: IO[bytes], data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def read_requests(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The requests of a file, each with its offset; a torn end is left out."""
     offset = 0
     while offset < len(data):
-        length = shift = 0
+        start, length, shift = offset, 0, 0
         while offset < len(data):
             byte = data[offset]
             offset += 1
@@ -97,8 +181,28 @@ def _requests(data: bytes) -> Iterator[bytes]:
                 break
         if offset + length > len(data):
             return
-        yield data[offset : offset + length]
+        yield start, data[offset : offset + length]
         offset += length
+
+
+def _plain_name(path: Path) -> str:
+    return path.name.partition(_SUFFIX)[0] + _SUFFIX
+
+
+def _is_alive(pid: str) -> bool:
+    if not pid.isdecimal() or int(pid) == os.getpid():
+        return False  # our own number, but not our file: a process before us had it
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _host_name() -> str:
+    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "host")
 
 
 def _size(path: Path) -> int:
@@ -108,8 +212,8 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _modified(path: Path, default: float) -> float:
+def _modified(path: Path) -> float:
     try:
         return path.stat().st_mtime
     except OSError:
-        return default
+        return time.time()

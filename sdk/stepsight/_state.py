@@ -127,19 +127,28 @@ def _install_capture(started: Client) -> None:
     from stepsight import _stdio
     from stepsight._logging import ConsoleHandler, RecordCapture
 
+    settings = started.settings
     capture = RecordCapture(started)
-    if started.settings.capture_logging:
+    if settings.capture_logging:
         capture.install()
     ours = logging.getLogger("stepsight")
     if not any(isinstance(one, ConsoleHandler) for one in ours.handlers):
         ours.addHandler(ConsoleHandler())
+    _stdio.handler_codes.add(ConsoleHandler.emit.__code__)
+    on_record = capture.capture if settings.capture_logging else _never
 
     def capture_line(stream: str, line: str) -> None:
         if client is not None:
             client.log(line, scope="stepsight.stdio", attributes={"log.iostream": stream})
 
-    if started.settings.capture_stdio and not started.settings.supervised:
-        _stdio.install(capture_line, capture.capture)
+    if settings.supervised:
+        _stdio.install_marks(settings.supervisor_pipe, on_record)
+    elif settings.capture_stdio:
+        _stdio.install(capture_line, on_record)
+
+
+def _never(_record: logging.LogRecord) -> bool:
+    return False
 
 
 def _install_hooks() -> None:
@@ -179,6 +188,9 @@ def _after_fork() -> None:
     global _lock  # noqa: PLW0603 - the parent's lock may be held for ever
     _lock = threading.RLock()
     if client is not None and lifecycle is not None:
+        from stepsight import _stdio
+
+        _stdio.reset()
         lifecycle.become_worker()
         client.reset()
 

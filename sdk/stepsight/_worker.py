@@ -1,19 +1,20 @@
 """The queue and the thread that empties it: the caller only appends, the worker encodes and sends.
 
-Items in, HTTP requests out; what cannot be sent goes to the spool. Everything that is lost is
-counted with a reason.
+Items in, HTTP requests out; what cannot be sent goes to the spool at once, so that it outlives the
+process. Everything that is lost is counted with a reason.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import threading
 import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
-from stepsight._otlp import LogItem, MetricItem, encode_request
-from stepsight._transport import HttpTransport
+from stepsight._otlp import encode_request, signal_of
+from stepsight._transport import REQUEST_TIMEOUT_S, HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,225 +28,305 @@ __all__ = ["Worker"]
 _log = logging.getLogger("stepsight.sdk")
 
 BATCH_RECORDS = 1000
-# Requests that wait in memory while the collector is away; beyond it they go to disk.
-PENDING_MAX_BYTES = 8 << 20
+BATCH_BYTES = 1 << 20
 BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 15.0
-LAST_ATTEMPT_TIMEOUT_S = 1.0
+# At the end of a step: how long a request may take that would only empty another step's spool.
+LAST_DELIVERY_S = 1.0
+INTERRUPT_S = 0.5
+WARN_INTERVAL_S = 60.0
 
 
 class Worker:
     """One queue, one thread, started on the first record. Safe to call from any thread.
 
-    `tick` is called on the thread at least every `tick_s`; it makes heartbeats.
+    `tick` is called on the thread at least every `heartbeat_s`; it makes heartbeats. A quiet
+    worker does not say on the log that the collector is away.
     """
 
     def __init__(
-        self, settings: Settings, resource: bytes, spool: Spool, tick: Callable[[], None]
+        self,
+        settings: Settings,
+        resource: bytes,
+        spool: Spool,
+        tick: Callable[[], None],
+        *,
+        quiet: bool = False,
     ) -> None:
         self._settings = settings
         self._resource = resource
         self._spool = spool
         self._tick = tick
-        self._transport = HttpTransport(settings.endpoint, settings.token)
+        self._quiet = quiet
+        compress = settings.compression == "gzip"
+        self._transport = HttpTransport(settings.endpoint, settings.token, compress=compress)
         self._queue: deque[Any] = deque()
+        self._queued_bytes = 0
+        # Re-entrant: a signal handler or a finalizer may log while its own thread is in add().
+        self._lock = threading.RLock()
         self._wake = threading.Event()
         self._hurry = threading.Event()
-        self._idle = threading.Condition()
-        self._pending: list[tuple[str, bytes, int]] = []
-        self._pending_bytes = 0
         self._thread: threading.Thread | None = None
-        self._start_lock = threading.Lock()
         self._closing = False
+        self._close_at = 0.0
+        self._taken = 0
+        self._last_time = 0
         self._retry_at = 0.0
-        self._backoff_s = BACKOFF_FIRST_S
+        self._backoff_s = 0.0
+        self._must_look_in_spool = True
+        self._is_delivering = False
+        self._sending: tuple[str, bytes, int] | None = None
         self._next_tick = time.monotonic() + settings.heartbeat_s
-        self._spool_checked = False
-        self._handed_over = 0
-        self._finished = 0
+        self._next_warning = 0.0
         self.dropped: Counter[str] = Counter()
-        self.last_failure = ""
+        self.last_failure: Outcome | None = None
 
-    @property
-    def accepted(self) -> int:
-        """Records that entered the queue since the start of the process."""
-        return self._handed_over
-
-    def add(self, item: Any) -> None:
-        """Queue an item. Never blocks; one too many is dropped and counted."""
-        if self._closing or len(self._queue) >= self._settings.queue_size:
-            self.dropped["closed" if self._closing else "queue_full"] += 1
-            return
-        self._queue.append(item)
-        self._handed_over += 1
+    def add(self, item: Any) -> bool:
+        """Queue an item. Never blocks on the network; False if it had to be dropped."""
+        with self._lock:
+            settings = self._settings
+            if self._closing:
+                self.dropped["closed"] += 1
+                return False
+            if (
+                len(self._queue) >= settings.queue_size
+                or self._queued_bytes + item.size_bytes > settings.queue_bytes
+            ):
+                self.dropped["queue_full"] += 1
+                return False
+            self._queue.append(item)
+            self._queued_bytes += item.size_bytes
         if not self._wake.is_set():
             self._wake.set()
             if self._thread is None:
                 self._start()
+        return True
+
+    def counts(self) -> dict[str, int]:
+        """Records sent or spooled, and dropped, since the start of this process."""
+        dropped = sum(self.dropped.values())
+        refused = self.dropped["queue_full"] + self.dropped["closed"]
+        return {
+            "stepsight.records.sent": self._taken - (dropped - refused),
+            "stepsight.records.dropped": dropped,
+        }
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until everything queued so far is sent, spooled or dropped; False on time-out."""
         if self._thread is None:
             return not self._queue
-        goal = self._handed_over
-        deadline = time.monotonic() + timeout_s
-        with self._idle:
-            while self._finished < goal:
-                self._hurry.set()
-                self._wake.set()
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                self._idle.wait(min(left, 0.1))
-        return True
+        mark = _FlushMark()
+        with self._lock:
+            if self._closing:
+                return False
+            self._queue.append(mark)
+        self._hurry.set()
+        self._wake.set()
+        return mark.reached.wait(timeout_s)
 
     def close(self, timeout_s: float) -> None:
         """Send or spool everything within `timeout_s`, then accept nothing more."""
-        self._closing = True
+        with self._lock:
+            self._closing = True
+        self._close_at = time.monotonic()
         thread = self._thread
-        if thread is not None:
-            self._hurry.set()
-            self._wake.set()
-            thread.join(timeout_s)
-        if thread is None or thread.is_alive():
-            # The thread is stuck in the network: what it has not taken is saved here.
-            self._encode_all()
-            self._spool_pending()
+        if thread is None or not thread.is_alive():
+            # No thread starts at interpreter shutdown: this one does the work.
+            self._last_round()
+            return
+        self._hurry.set()
+        self._wake.set()
+        thread.join(timeout_s)
+        if thread.is_alive():
+            self._transport.interrupt()
+            thread.join(INTERRUPT_S)
+        if thread.is_alive():
+            # Stuck in the network: the request under way is kept too, though it may arrive.
+            self._spool_queue(self._sending)
+            self._spool.finish()
 
     def _start(self) -> None:
-        with self._start_lock:
+        with self._lock:
             if self._thread is not None:
                 return
             thread = threading.Thread(target=self._run, name="stepsight-worker", daemon=True)
             try:
                 thread.start()
-            except RuntimeError:  # interpreter shutdown: close() saves the queue
+            except RuntimeError:  # interpreter shutdown: close() does the work
                 return
             self._thread = thread
 
     def _run(self) -> None:
-        while True:
+        while not self._closing:
             self._wake.wait(max(0.0, self._next_wake() - time.monotonic()))
             if self._wake.is_set() and not self._hurry.is_set():
                 self._hurry.wait(self._settings.linger_ms / 1000)
             self._wake.clear()
-            closing = self._closing
-            hurry = self._hurry.is_set()
             self._hurry.clear()
-            try:
-                self._round(last=closing, hurry=hurry)
-            except Exception as exc:  # a worker that dies would lose everything after
-                self.dropped["internal_error"] += 1
-                self.last_failure = repr(exc)
-                if self._settings.raise_errors:
-                    raise
-            if closing:
-                return
+            self._guard(self._round)
+        self._guard(self._last_round)
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as exc:
+            # A worker that dies would lose everything after.
+            self.dropped["internal_error"] += 1
+            self._warn("a batch was lost to an error of our own: %r", exc)
+            if self._settings.raise_errors:
+                raise
 
     def _next_wake(self) -> float:
-        return min(self._next_tick, self._retry_at) if self._pending else self._next_tick
+        return min(self._next_tick, self._retry_at) if self._backoff_s else self._next_tick
 
-    def _round(self, *, last: bool, hurry: bool) -> None:
+    def _round(self) -> None:
         now = time.monotonic()
-        if now >= self._next_tick and not last:
+        if now >= self._next_tick:
             self._next_tick = now + self._settings.heartbeat_s
             self._tick()
-        while self._queue or self._pending:
-            self._encode_some()
-            if (hurry or last or time.monotonic() >= self._retry_at) and not self._send_pending(
-                last=last
-            ):
-                hurry = False
-            self._note_finished()
-            if self._pending and self._pending_bytes < PENDING_MAX_BYTES and not self._queue:
-                break
-            if self._pending and (self._pending_bytes >= PENDING_MAX_BYTES or last):
-                self._spool_pending()
-        if last:
-            self._spool_pending()
-        self._note_finished()
+        self._empty_queue()
+        if (self._must_look_in_spool and self._transport.was_reached) or self._backoff_s:
+            self._deliver_spool()
 
-    def _encode_some(self) -> None:
-        groups: dict[str, list[Any]] = {}
-        for _ in range(min(BATCH_RECORDS, len(self._queue))):
-            item = self._queue.popleft()
-            signal = (
-                "logs"
-                if isinstance(item, LogItem)
-                else "metrics"
-                if isinstance(item, MetricItem)
-                else "traces"
-            )
-            groups.setdefault(signal, []).append(item)
-        for signal, items in groups.items():
-            body = encode_request(signal, self._resource, items)
-            self._pending.append((signal, body, len(items)))
-            self._pending_bytes += len(body)
-
-    def _encode_all(self) -> None:
+    def _last_round(self) -> None:
         while self._queue:
-            self._encode_some()
+            self._empty_queue()
+        if self._must_look_in_spool and self._transport.was_reached and not self._backoff_s:
+            self._deliver_spool()
+        self._spool.finish()
+        self._transport.close()
 
-    def _send_pending(self, *, last: bool) -> bool:
-        while self._pending:
-            signal, body, count = self._pending[0]
-            timeout = {"timeout_s": LAST_ATTEMPT_TIMEOUT_S} if last and self._backing_off else {}
-            outcome = self._transport.send(signal, body, **timeout)
-            if outcome.kind == "failed":
-                self._back_off(outcome)
-                return False
-            self._pending.pop(0)
-            self._pending_bytes -= len(body)
-            if outcome.kind == "rejected":
-                self.dropped["rejected"] += count
-                self.last_failure = outcome.detail
-                _log.warning("the collector rejected %d records: %s", count, outcome.detail)
+    def _empty_queue(self) -> None:
+        while self._queue:
+            groups, marks = self._take_batch()
+            for signal, items in groups.items():
+                body = encode_request(signal, self._resource, items)
+                self._send_or_spool(signal, body, len(items))
+            for mark in marks:
+                mark.reached.set()
+
+    def _take_batch(self) -> tuple[dict[str, list[Any]], list[_FlushMark]]:
+        groups: dict[str, list[Any]] = {}
+        marks: list[_FlushMark] = []
+        count = size_bytes = 0
+        while self._queue and count < BATCH_RECORDS and size_bytes < BATCH_BYTES and not marks:
+            item = self._queue.popleft()
+            if isinstance(item, _FlushMark):
+                marks.append(item)
                 continue
-            self._backoff_s = BACKOFF_FIRST_S
-            if not self._spool_checked:
-                self._spool_checked = True
-                self._spool.deliver(self._send_spooled)
-        return True
+            count += 1
+            size_bytes += item.size_bytes
+            signal = signal_of(item)
+            if signal != "traces":
+                self._stamp(item)
+            self._taken += 1
+            groups.setdefault(signal, []).append(item)
+        with self._lock:
+            self._queued_bytes -= size_bytes
+        return groups, marks
 
-    @property
-    def _backing_off(self) -> bool:
-        return self._backoff_s > BACKOFF_FIRST_S
+    def _stamp(self, item: Any) -> None:
+        """Make its time later than any before, so that lines keep their order; fill in counts."""
+        self._last_time = max(item.time_unix_nano, self._last_time + 1)
+        item.time_unix_nano = self._last_time
+        if "stepsight.records.sent" in item.attributes:
+            item.attributes.update(self.counts())
+
+    def _send_or_spool(self, signal: str, body: bytes, count: int) -> None:
+        if not self._should_try():
+            self._spool_request(signal, body, count)
+            return
+        self._sending = signal, body, count
+        outcome = self._transport.send(signal, body, REQUEST_TIMEOUT_S)
+        if outcome.kind == "failed":
+            self._back_off(outcome)
+            self._spool_request(signal, body, count)
+        self._sending = None
+        if outcome.kind == "failed":
+            return
+        self._backoff_s = 0.0
+        if outcome.kind != "sent":
+            self.last_failure = outcome
+            self.dropped[outcome.kind] += count
+            self._warn("the collector refused %d records: %s", count, outcome.detail)
+
+    def _should_try(self) -> bool:
+        if not self._backoff_s:
+            return True
+        if self._closing:
+            # Nobody there a moment ago: the end of a step does not wait for that.
+            return False
+        return time.monotonic() >= self._retry_at
+
+    def _deliver_spool(self) -> None:
+        """Send what is on disk; new records go first, between any two requests."""
+        if self._is_delivering or not self._should_try():
+            return
+        self._is_delivering = True
+        try:
+            self._must_look_in_spool = False
+            self._spool.deliver(self._send_spooled)
+        except OSError as exc:
+            self._warn("the spool %s cannot be read: %s", self._settings.spool, exc)
+        finally:
+            self._is_delivering = False
+        if self._backoff_s and time.monotonic() >= self._retry_at:
+            # Nothing was there to be sent, so nothing says that the collector is away.
+            self._backoff_s = 0.0
 
     def _send_spooled(self, signal: str, request: bytes) -> bool:
+        if self._closing and time.monotonic() > self._close_at + LAST_DELIVERY_S:
+            return False
         outcome = self._transport.send(signal, request)
-        if outcome.kind == "rejected":
-            self.last_failure = outcome.detail
-        return outcome.kind != "failed"
+        if outcome.kind == "failed":
+            self._back_off(outcome)
+            return False
+        self._backoff_s = 0.0
+        if outcome.kind != "sent":
+            self._warn("the collector refused a request from the spool: %s", outcome.detail)
+        self._empty_queue()
+        return not self._backoff_s
 
     def _back_off(self, outcome: Outcome) -> None:
-        if not self._backing_off:
-            _log.warning(
+        if not self._backoff_s and not self._quiet:
+            self._warn(
                 "the collector at %s cannot be reached (%s): records are kept in %s and sent later",
                 self._settings.endpoint,
-                outcome.detail.removeprefix("connection: "),
+                outcome.detail,
                 self._settings.spool,
             )
-        self.last_failure = outcome.detail
-        self._spool_checked = False
-        self._retry_at = time.monotonic() + max(self._backoff_s, outcome.retry_after_s)
-        self._backoff_s = min(self._backoff_s * 2, BACKOFF_MAX_S)
+        self.last_failure = outcome
+        self._must_look_in_spool = True
+        self._backoff_s = min(max(BACKOFF_FIRST_S, self._backoff_s * 2), BACKOFF_MAX_S)
+        # Steps that lost the same collector must not all come back at the same moment.
+        wait_s = self._backoff_s * random.uniform(0.75, 1.25)  # noqa: S311 - no secret
+        self._retry_at = time.monotonic() + max(wait_s, outcome.retry_after_s)
 
-    def _spool_pending(self) -> None:
-        by_signal: dict[str, list[tuple[bytes, int]]] = {}
-        for signal, body, count in self._pending:
-            by_signal.setdefault(signal, []).append((body, count))
-        self._pending.clear()
-        self._pending_bytes = 0
-        for signal, parts in by_signal.items():
-            count = sum(count for _, count in parts)
-            try:
-                if not self._spool.add(signal, [body for body, _ in parts]):
-                    self.dropped["spool_full"] += count
-            except OSError as exc:
-                self.dropped["spool_failed"] += count
-                self.last_failure = str(exc)
+    def _spool_request(self, signal: str, body: bytes, count: int) -> None:
+        try:
+            if not self._spool.add(signal, body):
+                self.dropped["spool_full"] += count
+                self._warn("the spool %s is full: records are dropped", self._settings.spool)
+        except OSError as exc:
+            self.dropped["spool_failed"] += count
+            self._warn("cannot write to the spool: %s", exc)
 
-    def _note_finished(self) -> None:
-        waiting = len(self._queue) + sum(count for _, _, count in self._pending)
-        with self._idle:
-            self._finished = self._handed_over - waiting
-            self._idle.notify_all()
+    def _spool_queue(self, sending: tuple[str, bytes, int] | None) -> None:
+        if sending is not None:
+            self._spool_request(*sending)
+        while self._queue:
+            groups, _ = self._take_batch()
+            for signal, items in groups.items():
+                body = encode_request(signal, self._resource, items)
+                self._spool_request(signal, body, len(items))
+
+    def _warn(self, message: str, *values: object) -> None:
+        if time.monotonic() >= self._next_warning:
+            self._next_warning = time.monotonic() + WARN_INTERVAL_S
+            _log.warning(message, *values)
+
+
+class _FlushMark:
+    """A place in the queue that somebody waits for."""
+
+    def __init__(self) -> None:
+        self.reached = threading.Event()
