@@ -33,7 +33,7 @@ RESOURCE = {
 
 
 def logs_request(records: int, start_nano: int, marker: str = "") -> bytes:
-    """An OTLP logs request: six resource attributes, six attributes and about 60 characters a record."""
+    """An OTLP logs request: six resource attributes; six attributes, 60 characters a record."""
     request = ExportLogsServiceRequest()
     resource = request.resource_logs.add()
     for key, text in RESOURCE.items():
@@ -45,7 +45,7 @@ def logs_request(records: int, start_nano: int, marker: str = "") -> bytes:
         record = scope.log_records.add(
             time_unix_nano=start_nano + index * 1000,
             observed_time_unix_nano=start_nano + index * 1000,
-            severity_number=9,  # type: ignore[arg-type]
+            severity_number=9,
             severity_text="INFO",
             trace_id=trace_id,
             span_id=secrets.token_bytes(8),
@@ -66,7 +66,7 @@ def logs_request(records: int, start_nano: int, marker: str = "") -> bytes:
 
 
 def cpu_s(pid: int) -> float:
-    """User and system time of a process so far, all its threads and waited-for children included."""
+    """User and system time of a process so far, with its threads and waited-for children."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(int(field) for field in fields[11:15]) / TICKS
 
@@ -83,11 +83,14 @@ class Collector:
     """A collector on free ports with a data directory of its own."""
 
     def __init__(self, directory: Path) -> None:
+        self._directory = directory
         ready = directory / "ready.json"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "stepsight_collector", "--data", str(directory / "data")]
-            + ["--grpc-port", "0", "--http-port", "0", "--ui-port", "0"]
-            + ["--ready-file", str(ready)],
+            [
+                *(sys.executable, "-m", "stepsight_collector", "--data", str(directory / "data")),
+                *("--grpc-port", "0", "--http-port", "0", "--ui-port", "0"),
+                *("--ready-file", str(ready)),
+            ],
             stdout=subprocess.DEVNULL,
         )
         deadline = time.monotonic() + 60
@@ -103,6 +106,14 @@ class Collector:
 
     def api(self, path: str, body: dict[str, Any] | None = None) -> Any:
         return call(self.addresses["ui"], path, body)
+
+    def step_environment(self) -> dict[str, str]:
+        """Variables for a step that sends to this collector."""
+        return {
+            **os.environ,
+            "STEPSIGHT_ENDPOINT": self.addresses["otlp_http"],
+            "STEPSIGHT_SPOOL": str(self._directory / "spool"),
+        }
 
     def wait_stored(self, records: int, timeout_s: float = 300) -> None:
         """Wait until the store has that many records since the start."""

@@ -1,11 +1,12 @@
-"""CPU seconds per million log records, from the wire to the committed row; beside Rotel, which only forwards.
+"""CPU seconds per million log records, from the wire to the committed row, beside Rotel.
 
 Usage: python bench/ingest.py [--records 600000] [--sizes 1000,100] [--rounds 3]
 
-Both get the same request bodies over HTTP from the same sender. The collector validates, writes its log ahead, syncs,
-acknowledges, and inserts into the embedded engine, merges included. Rotel (Rust) batches as it does by default and
-forwards to a local sink that reads and discards. CPU time is the operating system's, of the whole process with all its
-threads; the sender and the sink are processes of their own and are not counted.
+Both get the same request bodies over HTTP from the same sender. The collector validates, writes its
+log ahead, syncs, acknowledges, and inserts into the embedded engine, merges included. Rotel (Rust)
+only forwards: it batches as it does by default and sends to a local sink that reads and discards.
+CPU time is the operating system's, of the whole process with all its threads; the sender and the
+sink are processes of their own and are not counted.
 """
 
 from __future__ import annotations
@@ -78,10 +79,12 @@ def start_rotel(sink: Sink) -> tuple[subprocess.Popen[bytes], str]:
     program = Path(rotel.__file__ or "").parent / "rotel-agent"
     port = free_port()
     process = subprocess.Popen(
-        [str(program), "start", "--otlp-http-endpoint", f"127.0.0.1:{port}"]
-        + ["--otlp-grpc-endpoint", f"127.0.0.1:{free_port()}", "--exporter", "otlp"]
-        + ["--otlp-exporter-endpoint", f"http://127.0.0.1:{sink.port}"]
-        + ["--otlp-exporter-protocol", "grpc", "--otlp-exporter-logs-compression", "none"],
+        [
+            *(str(program), "start", "--otlp-http-endpoint", f"127.0.0.1:{port}"),
+            *("--otlp-grpc-endpoint", f"127.0.0.1:{free_port()}", "--exporter", "otlp"),
+            *("--otlp-exporter-endpoint", f"http://127.0.0.1:{sink.port}"),
+            *("--otlp-exporter-protocol", "grpc", "--otlp-exporter-logs-compression", "none"),
+        ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -155,7 +158,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     print(
-        f"logs over HTTP, {arguments.records} records a round, median of {arguments.rounds}, {os.cpu_count()} cores"
+        f"logs over HTTP, {arguments.records} records a round, median of {arguments.rounds}, "
+        f"{os.cpu_count()} cores"
     )
     print("CPU-seconds per million records; memory of the collector in MB")
     print("records/ bytes/      stepsight       Rotel     ratio  idle MB   peak MB")

@@ -67,12 +67,12 @@ class Filler:
                 getattr(message, field.name).SetInParent()
                 self.fill(getattr(message, field.name), here, depth + 1)
 
-    def _is_chosen(self, message: Message, field: FieldDescriptor) -> bool:
+    def _is_chosen(self, message: Message, field: Any) -> bool:
         # Metric.data: each kind gets a metric of its own, made by the caller. Values: doubles here,
         # ints below.
         return field.name in {"as_double", getattr(self, "kind", "")}
 
-    def _set(self, message: Message, field: FieldDescriptor, path: str) -> None:
+    def _set(self, message: Message, field: Any, path: str) -> None:
         number = next(self._numbers)
         value: Any = number
         text = str(number)
@@ -128,13 +128,13 @@ class Filler:
 
 def full_request(signal: Signal) -> tuple[Message, list[tuple[str, str]]]:
     filler = Filler()
-    request = REQUEST_TYPES[signal]()
+    request: Any = REQUEST_TYPES[signal]()
     if signal != "metrics":
         filler.fill(request)
         return request, filler.leaves
     for kind in ("gauge", "sum", "histogram", "exponential_histogram", "summary"):
         filler.kind = kind  # type: ignore[attr-defined]
-        part = REQUEST_TYPES[signal]()
+        part: Any = REQUEST_TYPES[signal]()
         filler.fill(part)
         request.MergeFrom(part)
     return request, filler.leaves
@@ -165,7 +165,7 @@ def test_every_field_of_the_proto_comes_back(
 
 
 def test_integer_points_keep_all_their_digits(store: Store, insert: Any, project: str) -> None:
-    request = REQUEST_TYPES["metrics"]()
+    request: Any = REQUEST_TYPES["metrics"]()
     metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="big")
     metric.gauge.data_points.add(as_int=2**53 + 1, time_unix_nano=START_NANO)
 
@@ -176,7 +176,7 @@ def test_integer_points_keep_all_their_digits(store: Store, insert: Any, project
 
 
 def test_absent_optional_fields_stay_absent(store: Store, insert: Any, project: str) -> None:
-    request = REQUEST_TYPES["metrics"]()
+    request: Any = REQUEST_TYPES["metrics"]()
     metric = request.resource_metrics.add().scope_metrics.add().metrics.add(name="h")
     metric.histogram.data_points.add(count=2, time_unix_nano=START_NANO)
     metric.histogram.data_points.add(count=2, sum=0.0, min=0.0, max=0.0, time_unix_nano=START_NANO)
@@ -184,7 +184,8 @@ def test_absent_optional_fields_stay_absent(store: Store, insert: Any, project: 
     insert("metrics", request)
 
     rows = store.query(
-        "SELECT Sum, Min, Max FROM otel_metrics_histogram WHERE ProjectId = {p:String} ORDER BY Sum",
+        "SELECT Sum, Min, Max FROM otel_metrics_histogram "
+        "WHERE ProjectId = {p:String} ORDER BY Sum",
         {"p": project},
     ).rows
     assert rows == [[0, 0, 0], [None, None, None]]
@@ -193,7 +194,7 @@ def test_absent_optional_fields_stay_absent(store: Store, insert: Any, project: 
 def test_plain_attribute_values_of_every_type_become_text(
     store: Store, insert: Any, project: str
 ) -> None:
-    request = REQUEST_TYPES["logs"]()
+    request: Any = REQUEST_TYPES["logs"]()
     record = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=START_NANO)
     for key, attribute, value in (
         ("string", "string_value", "grüße\n"),
@@ -228,7 +229,7 @@ def test_plain_attribute_values_of_every_type_become_text(
 def test_a_record_without_a_time_gets_the_observed_one_then_the_received_one(
     store: Store, insert: Any, project: str
 ) -> None:
-    request = REQUEST_TYPES["logs"]()
+    request: Any = REQUEST_TYPES["logs"]()
     records = request.resource_logs.add().scope_logs.add().log_records
     records.add(observed_time_unix_nano=START_NANO + 1)
     records.add()

@@ -11,8 +11,6 @@ import pytest
 from stepsight_collector.receivers.check import REQUEST_TYPES
 
 if TYPE_CHECKING:
-    from google.protobuf.message import Message
-
     from stepsight_collector.store import Store
 
 SECOND = 1_000_000_000
@@ -24,8 +22,8 @@ def set_attributes(target: Any, values: dict[str, Any]) -> None:
         setattr(target.add(key=key).value, kind or "string_value", value)
 
 
-def logs_of(run: str, step: str, *records: dict[str, Any], instance: str = "host/1") -> Message:
-    request = REQUEST_TYPES["logs"]()
+def logs_of(run: str, step: str, *records: dict[str, Any], instance: str = "host/1") -> Any:
+    request: Any = REQUEST_TYPES["logs"]()
     resource = request.resource_logs.add()
     identity = {"parent_run_id": run, "experiment_name": "exp", "service.instance.id": instance}
     if step:
@@ -50,9 +48,9 @@ def step_start(at: int, interval_s: float = 5.0) -> dict[str, Any]:
 
 
 def step_end(
-    at: int, status: str = "Completed", witness: str = "process", **more: Any
+    at: int, status: str = "Completed", witness: str = "process", more: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    attributes = {"stepsight.witness": witness, "stepsight.status": status, **more}
+    attributes = {"stepsight.witness": witness, "stepsight.status": status, **(more or {})}
     return {"time": at, "event": "stepsight.step.end", "attributes": attributes}
 
 
@@ -121,7 +119,7 @@ def test_an_ended_step_has_duration_exit_code_and_counts(
             {"time": start + 1, "body": "a"},
             {"time": start + 2, "body": "b", "severity": 13},
             {"time": start + 3, "body": "c", "severity": 17},
-            step_end(end, **{"process.exit.code": 0, "stepsight.records.sent": 5}),
+            step_end(end, more={"process.exit.code": 0, "stepsight.records.sent": 5}),
         ),
         received=end,
     )
@@ -145,11 +143,11 @@ def test_the_supervisor_is_believed_about_the_end(
     insert(
         "logs",
         logs_of(
-            "r", "train", step_start(now - 9), step_end(now - 3, "Failed", "supervisor", **outside)
+            "r", "train", step_start(now - 9), step_end(now - 3, "Failed", "supervisor", outside)
         ),
     )
     insert(
-        "logs", logs_of("r", "train", step_end(now - 1, "Completed", **{"process.exit.code": 0}))
+        "logs", logs_of("r", "train", step_end(now - 1, "Completed", more={"process.exit.code": 0}))
     )
 
     assert steps_of(store, project, "Status", "ExitCode", "ExitSignal", "Cause") == [
@@ -193,7 +191,7 @@ def test_the_first_failing_step_is_the_cause_of_a_failed_run(
         at = now + offset * SECOND
         insert(
             "logs",
-            logs_of("r", step, step_start(at), step_end(at + SECOND, "Failed", **failure(kind))),
+            logs_of("r", step, step_start(at), step_end(at + SECOND, "Failed", more=failure(kind))),
         )
 
     columns = ("Status", "StepsFailed", "Cause", "ErrorRows", "OperationId")
@@ -259,7 +257,7 @@ def test_the_same_token_adds_nothing_anywhere(
 def test_metric_rows_keep_every_point_and_text_values(
     store: Store, insert: Any, project: str, now: int
 ) -> None:
-    request = REQUEST_TYPES["metrics"]()
+    request: Any = REQUEST_TYPES["metrics"]()
     resource = request.resource_metrics.add()
     set_attributes(resource.resource.attributes, {"parent_run_id": "r", "step_id": "s"})
     scope = resource.scope_metrics.add()
