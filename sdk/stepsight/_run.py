@@ -108,9 +108,7 @@ class Run:
             )
 
     @guarded
-    def log_table(
-        self, name: str, value: Mapping[str, Sequence[Any]], description: str = ""
-    ) -> None:
+    def log_table(self, name: str, value: Mapping[str, Any], description: str = "") -> None:
         """Record a table: a dict of columns, each a list of values or a single one."""
         for column, items in value.items():
             cells = (

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class Spool:
     def __init__(self, directory: str, max_bytes: int, host: str = "") -> None:
         self._directory = Path(directory)
         self._max_bytes = max_bytes
-        self._host = re.sub(r"[^A-Za-z0-9_]+", "_", host or _host_name())
+        self._host = re.sub(r"[^A-Za-z0-9_]+", "_", host or socket.gethostname())
         self._owner = f"{self._host}.{os.getpid()}.{secrets.token_hex(4)}"
         self._parts: dict[str, _Part] = {}
 
@@ -199,10 +200,6 @@ def _is_alive(pid: str) -> bool:
     except OSError:
         return True
     return True
-
-
-def _host_name() -> str:
-    return os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "host")
 
 
 def _size(path: Path) -> int:
