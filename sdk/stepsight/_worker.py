@@ -61,6 +61,7 @@ class Worker:
         self._transport = HttpTransport(settings.endpoint, settings.token, compress=compress)
         self._queue: deque[Any] = deque()
         self._queued_bytes = 0
+        self._max_records, self._max_bytes = settings.queue_size, settings.queue_bytes
         # Re-entrant: a signal handler or a finalizer may log while its own thread is in add().
         self._lock = threading.RLock()
         self._wake = threading.Event()
@@ -82,19 +83,18 @@ class Worker:
 
     def add(self, item: Any) -> bool:
         """Queue an item. Never blocks on the network; False if it had to be dropped."""
+        size_bytes = item.size_bytes
+        queue = self._queue
         with self._lock:
-            settings = self._settings
+            queued_bytes = self._queued_bytes + size_bytes
             if self._closing:
                 self.dropped["closed"] += 1
                 return False
-            if (
-                len(self._queue) >= settings.queue_size
-                or self._queued_bytes + item.size_bytes > settings.queue_bytes
-            ):
+            if len(queue) >= self._max_records or queued_bytes > self._max_bytes:
                 self.dropped["queue_full"] += 1
                 return False
-            self._queue.append(item)
-            self._queued_bytes += item.size_bytes
+            queue.append(item)
+            self._queued_bytes = queued_bytes
         if not self._wake.is_set():
             self._wake.set()
             if self._thread is None:
