@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Identity", "detect_identity", "new_run_id", "outside_environment", "without_step"]
+__all__ = [
+    "Identity",
+    "detect_identity",
+    "explain_identity",
+    "new_run_id",
+    "outside_environment",
+    "without_step",
+]
 
 # Environment variables for each part, first one wins. Source: azureml-core sets AZUREML_*; the
 # lower-case names are those of Microsoft's how-to on pipeline logs in Application Insights.
@@ -132,6 +139,32 @@ def outside_environment(environ: Mapping[str, str]) -> dict[str, str]:
 def without_step(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment without what says which step this is."""
     return {key: value for key, value in environ.items() if key not in _OF_THIS_STEP}
+
+
+def explain_identity(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, str]]:
+    """Each part of the identity with its value and the variable it comes from.
+
+    A variable of "" means that nobody tells and the value is made up.
+    """
+    environ = os.environ if environ is None else environ
+    identity = detect_identity(environ=environ)
+    named = (
+        ("parent_run_id", identity.parent_run_id, _RUN),
+        ("step_id", identity.step_id, _STEP),
+        ("step_name", identity.step_name, _STEP_NAME),
+        ("experiment_name", identity.experiment_name, _EXPERIMENT),
+    )
+    parts = [(part, value, _variable(environ, names)) for part, value, names in named]
+    for key, value in identity.dimensions.items():
+        source = _variable(environ, _OTHERS.get(key, ())) or "STEPSIGHT_DIMENSIONS"
+        parts.append((key, value, source))
+    if identity.parent_span_id:
+        parts.append(("operation", identity.trace_id.hex(), "TRACEPARENT"))
+    return parts
+
+
+def _variable(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
+    return next((name for name in names if environ.get(name)), "")
 
 
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:

@@ -17,7 +17,14 @@ from stepsight.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["SETTINGS", "Setting", "Settings", "load_settings"]
+__all__ = [
+    "SETTINGS",
+    "Setting",
+    "Settings",
+    "explain_settings",
+    "load_settings",
+    "wants_color",
+]
 
 _YES = frozenset({"1", "true", "yes", "on"})
 _NO = frozenset({"0", "false", "no", "off"})
@@ -49,6 +56,14 @@ SETTINGS = (
         "http://127.0.0.1:4318",
         "URL",
         "Where records are sent: the OTLP/HTTP address of a collector.",
+    ),
+    Setting(
+        "api",
+        ("STEPSIGHT_API",),
+        str,
+        "http://127.0.0.1:8050",
+        "URL",
+        "Where the command line reads: the UI port of a collector.",
     ),
     Setting(
         "token", ("STEPSIGHT_TOKEN",), str, "", "", "Bearer token that the collector asks for."
@@ -172,6 +187,7 @@ class Settings:
     """Checked settings; the rows of SETTINGS say what each one means."""
 
     endpoint: str
+    api: str
     token: str
     compression: str
     queue_size: int
@@ -213,6 +229,21 @@ def load_settings(
     return Settings(**values)
 
 
+def explain_settings(
+    environ: Mapping[str, str] | None = None,
+) -> list[tuple[Setting, str | None, Any]]:
+    """Each row of the table, the variable that sets it (None: its default), and the raw value."""
+    environ = os.environ if environ is None else environ
+    found = [(row, *_find(row, {}, environ)) for row in SETTINGS]
+    return [(row, label, row.default if label is None else raw) for row, label, raw in found]
+
+
+def wants_color(environ: Mapping[str, str] | None = None) -> bool:
+    """Whether a terminal may be coloured. Source: no-color.org, and the terminal type `dumb`."""
+    environ = os.environ if environ is None else environ
+    return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
+
+
 def _find(
     row: Setting, given: Mapping[str, Any], environ: Mapping[str, str]
 ) -> tuple[str | None, Any]:
@@ -231,7 +262,7 @@ def _parse(row: Setting, raw: Any) -> Any:
             raise ValueError("yes or no")
         return text.lower() in _YES
     if row.kind is str:
-        if row.name == "endpoint":
+        if row.name in {"endpoint", "api"}:
             _check_url(text)
         if row.choices and text not in row.choices:
             raise ValueError("one of " + ", ".join(row.choices))

@@ -69,9 +69,10 @@ def build_api(
         routes=[
             Route("/api/status", answer_status),
             Route("/api/runs", reading(runs.list_runs)),
-            Route("/api/runs/{run}", reading(runs.show_run)),
-            Route("/api/runs/{run}/logs", reading(logs.run_logs)),
-            Route("/api/runs/{run}/metrics", reading(metrics.run_metrics)),
+            # A run's id or name may hold slashes, so the longer routes come first.
+            Route("/api/runs/{run:path}/logs", reading(logs.run_logs)),
+            Route("/api/runs/{run:path}/metrics", reading(metrics.run_metrics)),
+            Route("/api/runs/{run:path}", reading(runs.show_run)),
             Route("/api/operations/{id}", reading(operations.show_operation)),
             Route("/api/query", answer_query, methods=["POST"]),
         ],

@@ -46,8 +46,12 @@ _STEP = """
 _METRIC = """
     any(StepName) AS step_name, StepId AS step_id, Name AS name, ColumnName AS column, any(Kind) AS
     kind, count() AS points,
-    argMax(Value, (Timestamp, SeriesIndex)) AS last, min(Value) AS min, max(Value) AS max,
-    nullIf(argMax(Text, (Timestamp, SeriesIndex)), '') AS last_text
+    argMin(Value, (Timestamp, SeriesIndex)) AS first, argMax(Value, (Timestamp, SeriesIndex)) AS
+    last, min(Value) AS min, max(Value) AS max,
+    nullIf(argMax(Text, (Timestamp, SeriesIndex)), '') AS last_text,
+    arrayMap(point -> point.2, largestTriangleThreeBucketsIf(32)(
+        toUnixTimestamp64Nano(Timestamp) / 1e9 + SeriesIndex / 1e9, Value, isFinite(Value)))
+        AS sketch
 """
 
 
