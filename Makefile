@@ -26,6 +26,9 @@ bench: $(STAMP)  ## every number that we claim
 	$(BIN)/python bench/ingest.py
 	$(BIN)/python bench/footprint.py
 
+docs: $(STAMP)  ## reference pages that are made from code; leaves no difference
+	$(BIN)/python docs/generate.py
+
 $(STAMP): pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@echo "Installing stepsight and its dependencies into $(VENV) ..."

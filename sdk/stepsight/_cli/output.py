@@ -82,10 +82,20 @@ def print_rows(
         for row in picked:
             out.write(_json(row) + "\n")
     else:
-        writer = csv.writer(out, lineterminator="\n")
+        writer = csv.writer(_UnixLines(out))
         writer.writerow(names)
         for row in picked:
             writer.writerow([_csv_cell(value) for value in row.values()])
+
+
+class _UnixLines:
+    """Ends rows of csv with a newline alone; told to do so, csv leaves a bare return unquoted."""
+
+    def __init__(self, out: Any) -> None:
+        self._out = out
+
+    def write(self, row: str) -> None:
+        self._out.write(row.removesuffix("\r\n") + "\n")
 
 
 def _json(row: object) -> str:

@@ -93,10 +93,10 @@ def _print_head(operation: dict[str, Any], roots: list[Node]) -> None:
     failed = sum(node.is_failed for node in nodes)
     parts = [count(len(nodes), "span"), duration(took_ms / 1000)]
     parts.append(count(sum(not row["event"] for row in operation["logs"]), "log row"))
-    click.echo(
-        f"{styled('Operation ' + operation['operation_id'], 'bold')}  {', '.join(parts)}", nl=False
-    )
-    click.echo(f", {styled(f'{failed} failed', 'red')}" if failed else "")
+    if failed:
+        parts.append(styled(f"{failed} failed", "red"))
+    click.echo(styled("Operation " + operation["operation_id"], "bold"))
+    click.echo(f"  {', '.join(parts)}\n")
 
 
 def _print_waterfall(rows: list[Node | Fold], roots: list[Node]) -> None:

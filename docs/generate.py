@@ -1,0 +1,127 @@
+"""Reference pages that are made from code: `make docs` writes them, a test compares them.
+
+python docs/generate.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from stepsight._cli.fields import ROWS
+from stepsight._cli.main import COMMANDS, cli
+from stepsight_collector.settings import ROWS as COLLECTOR_ROWS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["PAGES"]
+
+REFERENCE = Path(__file__).parent / "reference"
+
+CLI_HEAD = """\
+# Command line reference
+
+Made by `make docs` from the commands themselves.
+
+`stepsight COMMAND --help` prints the same. A RUN is a run id, the beginning of one, a run's name
+(the newest of that name), `@last` (the newest run) or `@last-failed`. Times are UTC. The commands
+that read ask the collector at `--api`, else `STEPSIGHT_API`, else `http://127.0.0.1:8050`, with
+`STEPSIGHT_TOKEN` as bearer token if it is set; they need no engine.
+
+## Exit codes
+
+| code | means |
+|---|---|
+| 0 | done; `logs --follow`: the run ended Completed (or Reused) |
+| 1 | the thing asked about failed or does not exist; `doctor`: something is wrong |
+| 1 | `logs --follow`: the run ended Failed, Canceled or NotResponding |
+| 2 | wrong usage |
+| 3 | no collector can be reached |
+| 130 | ended by Ctrl-C |
+
+`stepsight run` ends with the exit code of the command that it runs. A reader that goes away
+(`stepsight logs @last | head`) is no error: 0.
+
+## Formats
+
+`--format table` is for people: on a terminal it fits the width and is coloured, unless `NO_COLOR`
+is set; in a pipe every line is whole and plain. It may change. Control characters in telemetry
+are shown as escapes (`\\x1b`), so a log line cannot steer a terminal; colour codes are dropped.
+
+`json` is an array of row objects, `jsonl` one object a line, `csv` has a line of names, nested
+values as JSON. Fields and their order are stable: new ones are added at the end. Values are those
+of the [query API](api.md): times ISO 8601 with `Z`, durations in seconds unless the name says
+otherwise, absent values `null`, and the texts `"NaN"`, `"Infinity"`, `"-Infinity"`.
+
+| command | a row is | fields |
+|---|---|---|
+"""
+
+
+def cli_page() -> str:
+    """The page of the command line."""
+    rows = "".join(
+        f"| `{command}` | {meaning} | {', '.join(f'`{name}`' for name in names) or _QUERY} |\n"
+        for command, meaning, names in ROWS
+    )
+    return f"{CLI_HEAD}{rows}\n{''.join(_sections())}".rstrip() + "\n"
+
+
+_QUERY = "the columns of the query; a name that comes again gets `_2`, `_3` … at its end"
+
+
+def _sections() -> Iterator[str]:
+    context = click.Context(cli, info_name="stepsight")
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        sub = click.Context(command, info_name=name, parent=context)
+        yield f"## stepsight {name}\n\n"
+        usage = " ".join([sub.command_path, *command.collect_usage_pieces(sub)])
+        yield f"    {usage}\n\n{_help_text(command)}\n\n"
+        yield from _option_table(command, sub) if name != "up" else _collector_options()
+
+
+def _help_text(command: click.Command) -> str:
+    paragraphs = (command.help or "").split("\n\n")
+    return "\n\n".join(
+        "    " + text.partition("\n")[2].strip()
+        if text.startswith("\b")
+        else " ".join(text.split())
+        for text in paragraphs
+    )
+
+
+def _option_table(command: click.Command, context: click.Context) -> Iterator[str]:
+    yield "| option | means |\n|---|---|\n"
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and record[1] and "--help" not in parameter.opts:
+            option, text = (part.replace("|", "\\|") for part in record)
+            yield f"| `{option}` | {' '.join(text.split())} |\n"
+    yield "\n"
+
+
+def _collector_options() -> Iterator[str]:
+    yield "| option | variable | default | means |\n|---|---|---|---|\n"
+    for row in COLLECTOR_ROWS:
+        default = "" if row.default is None else f"`{row.default}`"
+        unit = f" In {row.unit}." if row.unit else ""
+        yield f"| `{row.flag}` | `{row.env}` | {default} | {row.doc}{unit} |\n"
+    yield "\n"
+
+
+PAGES: dict[Path, Callable[[], str]] = {REFERENCE / "cli.md": cli_page}
+
+
+def main() -> None:
+    """Write every page."""
+    for path, page in PAGES.items():
+        path.write_text(page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
