@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
-    def run(*arguments: str) -> subprocess.Popen[str]:
+    def run(*arguments: str, cwd: Path | None = None) -> subprocess.Popen[str]:
         ports = ("--grpc-port", "0", "--http-port", "0", "--ui-port", "0")
         process = subprocess.Popen(
             [sys.executable, "-m", "stepsight_collector", "--data", str(tmp_path / "data"),
@@ -30,6 +30,7 @@ def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=cwd,
         )  # fmt: skip
         started.append(process)
         return process
@@ -117,3 +118,23 @@ def test_wrong_settings_are_exit_code_2(start: Callable[..., subprocess.Popen[st
 
     assert process.returncode == 2
     assert complaint.startswith("stepsight: --wal-quota-bytes must be a whole number")
+
+
+def test_a_collector_leaves_nothing_in_its_current_directory(
+    tmp_path: Path, start: Callable[..., subprocess.Popen[str]]
+) -> None:
+    ready, elsewhere = tmp_path / "ready.json", tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o555)
+    request = ExportLogsServiceRequest()
+    request.resource_logs.add().scope_logs.add().log_records.add().body.string_value = "kept"
+    process = start("--ready-file", str(ready), cwd=elsewhere)
+    found = addresses(ready, process)
+
+    get(found["otlp_http"] + "/v1/logs", request.SerializeToString(), "application/x-protobuf")
+    process.send_signal(signal.SIGTERM)
+    _, complaints = process.communicate(timeout=30)
+
+    assert (process.returncode, complaints) == (0, "")
+    assert list((tmp_path / "data" / "wal").glob("*/*.wal")) == []  # the store has it
+    assert list(elsewhere.iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "elsewhere"]

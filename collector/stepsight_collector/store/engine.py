@@ -17,13 +17,16 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from stepsight_collector.errors import ConfigError
 from stepsight_collector.store.errors import SchemaTooNewError, StoreError, engine_message
-from stepsight_collector.store.schema import Migration, load_migrations
+from stepsight_collector.store.schema import Migration, load_migrations, load_proto
 from stepsight_collector.store.store import SIGNALS, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from urllib.parse import SplitResult
 
     from clickhouse_connect.driver.client import Client
+
+    Connect = Callable[[dict[str, Any]], Client]
 
 __all__ = ["open_store"]
 
@@ -77,7 +80,6 @@ _CONFIG = """<clickhouse>
     <background_buffer_flush_schedule_pool_size>1</background_buffer_flush_schedule_pool_size>
     <background_message_broker_schedule_pool_size>1</background_message_broker_schedule_pool_size>
     <background_distributed_schedule_pool_size>1</background_distributed_schedule_pool_size>
-    <format_schema_path>{path}/format_schemas/</format_schema_path>
     <timezone>UTC</timezone>
     <merge_tree>
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
@@ -98,7 +100,7 @@ def open_store(url: str) -> Store:
     URL of another form, StoreError when the engine cannot be opened, SchemaTooNewError when a
     newer stepsight wrote the store.
     """
-    connect = _connector(url)
+    connect, schema = _connector(url)
     try:
         migrator = connect({})
         try:
@@ -109,7 +111,7 @@ def open_store(url: str) -> Store:
         readers = [connect({**READ_SETTINGS, "readonly": 1}) for _ in range(READERS)]
     except ClickHouseError as exc:
         raise StoreError(f"cannot open the store {_public(url)}: {engine_message(exc)}") from exc
-    return Store(_public(url), writers, readers, close=lambda: None)
+    return Store(_public(url), writers, readers, schema, close=lambda: None)
 
 
 def migrate(client: Client, migrations: list[Migration] | None = None) -> int:
@@ -148,22 +150,15 @@ def _repeatable(sql: str) -> str:
     return sql
 
 
-def _connector(url: str) -> Callable[[dict[str, Any]], Client]:
+def _connector(url: str) -> tuple[Connect, dict[str, str]]:
+    """How to connect, and the settings by which the engine finds the protobuf schema."""
     parts = urlsplit(url)
     common.set_setting("autogenerate_session_id", False)
     if parts.scheme == "chdb":
         return _chdb_connector(Path(unquote(parts.path)))
     if parts.scheme in {"clickhouse", "clickhouses"} and parts.hostname:
-        secure = parts.scheme == "clickhouses"
-        return lambda settings: clickhouse_connect.get_client(
-            host=parts.hostname,
-            port=parts.port or (8443 if secure else 8123),
-            username=unquote(parts.username or "default"),
-            password=unquote(parts.password or ""),
-            database=parts.path.strip("/") or "default",
-            secure=secure,
-            settings=settings,
-        )
+        schema = {"format_schema_source": "string", "format_schema": load_proto()}
+        return _server_connector(parts), schema
     raise ConfigError(
         [
             (
@@ -175,14 +170,49 @@ def _connector(url: str) -> Callable[[dict[str, Any]], Client]:
     )
 
 
-def _chdb_connector(path: Path) -> Callable[[dict[str, Any]], Client]:
-    path.mkdir(parents=True, exist_ok=True)
-    config = path.parent / f"{path.name}.config.xml"
-    config.write_text(_CONFIG.format(memory=ENGINE_MEMORY_BYTES, path=path), encoding="utf-8")
-    options = {"config-file": str(config)}
+def _server_connector(parts: SplitResult) -> Connect:
+    secure = parts.scheme == "clickhouses"
     return lambda settings: clickhouse_connect.get_client(
-        interface="chdb", path=str(path), chdb_options=options, settings=settings
+        host=parts.hostname,
+        port=parts.port or (8443 if secure else 8123),
+        username=unquote(parts.username or "default"),
+        password=unquote(parts.password or ""),
+        database=parts.path.strip("/") or "default",
+        secure=secure,
+        settings=settings,
     )
+
+
+def _chdb_connector(path: Path) -> tuple[Connect, dict[str, str]]:
+    if ":" in str(path):
+        raise ConfigError(
+            [f'The embedded store cannot be in a path with a colon, got "{path}". Choose another.']
+        )
+    config, schema = path / "stepsight.config.xml", path / "stepsight.proto"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        _keep_file(config, _CONFIG.format(memory=ENGINE_MEMORY_BYTES))
+        _keep_file(schema, load_proto())
+    except OSError as exc:
+        raise StoreError(f"cannot open the store in {path}: {exc}") from exc
+    options = {"config-file": str(config)}
+    # The embedded engine keeps a schema that is given as text in the current directory, whatever
+    # format_schema_path says (chdb-io/chdb issue 642); a file of our own it reads where it is.
+    return (
+        lambda settings: clickhouse_connect.get_client(
+            interface="chdb", path=str(path), chdb_options=options, settings=settings
+        ),
+        {"format_schema_source": "file", "format_schema": str(schema)},
+    )
+
+
+def _keep_file(file: Path, text: str) -> None:
+    """Write a file unless it is there already: a restart must not fail on a full disk."""
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return
+    fresh = file.with_name(file.name + ".new")
+    fresh.write_text(text, encoding="utf-8")
+    fresh.replace(file)
 
 
 def _public(url: str) -> str:

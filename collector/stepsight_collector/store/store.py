@@ -24,7 +24,6 @@ from stepsight_collector.store.errors import (
     engine_code,
     engine_message,
 )
-from stepsight_collector.store.schema import load_proto
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,6 +75,7 @@ class Store:
         url: str,
         writers: Mapping[str, Client],
         readers: Sequence[Client],
+        schema: Mapping[str, str],
         close: Callable[[], None],
     ) -> None:
         self.url = url
@@ -86,7 +86,7 @@ class Store:
             self._readers.put(reader)
         self._reader_count = len(readers)
         self._close = close
-        self._proto = load_proto()
+        self._schema = dict(schema)
 
     def insert(self, signal: str, payload: bytes, token: str) -> None:
         """Store a segment: length-delimited `Ingest` messages of one signal.
@@ -100,8 +100,7 @@ class Store:
         """
         settings = {
             "insert_deduplication_token": token,
-            "format_schema_source": "string",
-            "format_schema": self._proto,
+            **self._schema,
             "format_schema_message_name": SIGNALS[signal],
             "input_format_protobuf_oneof_presence": 1,
         }
