@@ -54,7 +54,7 @@ class PipelineRun:
         self._status, self._reason = "Canceled", reason
 
     def __enter__(self) -> Self:
-        self._event("start", {})
+        self._event("start", "started", {})
         return self
 
     def __exit__(
@@ -69,18 +69,18 @@ class PipelineRun:
             self._reason = f"{kind.__name__}: {value}"
         client = self._client
         client.own_span(failed=self._status == "Failed", reason=self._reason, attributes={})
-        self._event("end", {"stepsight.status": self._status, "exception.message": self._reason})
+        status = {"stepsight.status": self._status, "exception.message": self._reason}
+        self._event("end", self._status.lower(), status)
         client.close(client.settings.exit_timeout_s)
 
     def _heartbeat(self) -> None:
-        self._event("heartbeat", {})
+        self._event("heartbeat", "is running", {})
 
-    def _event(self, what: str, attributes: dict[str, Any]) -> None:
+    def _event(self, what: str, said: str, attributes: dict[str, Any]) -> None:
         interval = {"stepsight.heartbeat.interval_s": self._client.settings.heartbeat_s}
         names = {"stepsight.run.name": self.name}
-        self._client.event(
-            f"stepsight.run.{what}", f"run {self.name} {what}", {**names, **interval, **attributes}
-        )
+        body = f"run {self.name} {said}"
+        self._client.event(f"stepsight.run.{what}", body, {**names, **interval, **attributes})
 
 
 def pipeline_run(

@@ -109,7 +109,7 @@ class Supervisor:
     def run(self) -> int:
         """Start the command, watch it, tell its end; returns the exit code."""
         ooms_before = _cgroup.oom_kills()
-        self._event("start", {"process.command_line": " ".join(self._command)})
+        self._event("start", "started", {"process.command_line": " ".join(self._command)})
         try:
             ending = self._watch()
         except OSError as exc:
@@ -166,11 +166,11 @@ class Supervisor:
 
     def _heartbeat(self) -> None:
         if self._pid:
-            self._event("heartbeat", {**tree_use(self._pid), **self._client.counts()})
+            self._event("heartbeat", "is running", {**tree_use(self._pid), **self._client.counts()})
 
-    def _event(self, what: str, attributes: dict[str, Any]) -> None:
+    def _event(self, what: str, said: str, attributes: dict[str, Any]) -> None:
         interval = {"stepsight.heartbeat.interval_s": self._settings.heartbeat_s}
-        body = f"step {self._client.identity.step_name} {what}"
+        body = f"step {self._client.identity.step_name} {said}"
         self._client.event(f"stepsight.step.{what}", body, {**WITNESS, **interval, **attributes})
 
     def _tell_end(self, ending: Ending) -> None:
@@ -190,6 +190,7 @@ class Supervisor:
         signal_name = {"process.exit.signal": ending.signal_name} if ending.signal_name else {}
         self._event(
             "end",
+            f"{status.lower()} with {ending.signal_name or f'exit code {ending.code}'}",
             {
                 "stepsight.status": status,
                 "process.exit.code": ending.code,
