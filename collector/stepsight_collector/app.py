@@ -17,10 +17,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from stepsight_collector.api import build_api
+from stepsight_collector.breeze import LiveMetrics
 from stepsight_collector.errors import CollectorError, ConfigError
 from stepsight_collector.loader import Loader
 from stepsight_collector.lock import data_dir_lock
 from stepsight_collector.metrics import Metrics, render_prometheus
+from stepsight_collector.receivers.breeze import BreezeRoutes
 from stepsight_collector.receivers.grpc import GrpcReceiver
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
@@ -89,7 +91,8 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     loader = Loader(store, wal, metrics)
     status = StatusSource(settings, store.url, wal, metrics)
 
-    ui = HttpServer(build_api(store, status.as_dict), ui_socket)
+    live = LiveMetrics()
+    ui = HttpServer(build_api(store, status.as_dict, live=live.read), ui_socket)
     parts.push_async_callback(ui.stop)
     await ui.start()
     parts.push_async_callback(loader.stop)
@@ -106,7 +109,8 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
         why_not_ready=wal.why_not_ready,
         metrics_text=lambda: render_prometheus(metrics, wal.usage()),
     )
-    otlp = HttpServer(build_otlp_app(ingest, pages), otlp_socket)
+    breeze = BreezeRoutes(ingest, live, metrics.breeze)
+    otlp = HttpServer(build_otlp_app(ingest, pages, breeze), otlp_socket)
     parts.push_async_callback(otlp.stop)
     await otlp.start()
 

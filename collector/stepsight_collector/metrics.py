@@ -14,7 +14,7 @@ from stepsight_collector.wal import SIGNALS, Signal, WalUsage
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["LoaderCounters", "Metrics", "SignalCounters", "render_prometheus"]
+__all__ = ["BreezeCounters", "LoaderCounters", "Metrics", "SignalCounters", "render_prometheus"]
 
 
 @dataclass(slots=True)
@@ -41,6 +41,16 @@ class LoaderCounters:
 
 
 @dataclass(slots=True)
+class BreezeCounters:
+    """Items of the Application Insights protocol, and requests that could not be split."""
+
+    accepted_items: int = 0
+    rejected_items: int = 0
+    discarded_items: int = 0
+    rejected_requests: int = 0
+
+
+@dataclass(slots=True)
 class Metrics:
     """All counters. `rejected` counts requests by signal and reason."""
 
@@ -49,6 +59,7 @@ class Metrics:
     )
     rejected: Counter[tuple[Signal, str]] = field(default_factory=Counter)
     loader: LoaderCounters = field(default_factory=LoaderCounters)
+    breeze: BreezeCounters = field(default_factory=BreezeCounters)
 
     def count_rejected(self, signal: Signal, reason: str) -> None:
         """Count a refused request."""
@@ -76,6 +87,13 @@ _LOADER_HELP = {
     "refused_records": "Records in segments that were set aside.",
 }
 
+_BREEZE_HELP = {
+    "accepted_items": "Application Insights items that were made durable.",
+    "rejected_items": "Application Insights items that were refused by their index.",
+    "discarded_items": "Application Insights items that clients send for their maker (statsbeat).",
+    "rejected_requests": "Application Insights requests that were refused as a whole.",
+}
+
 
 def render_prometheus(metrics: Metrics, usage: WalUsage) -> bytes:
     """Write all counters in Prometheus' text format, version 0.0.4."""
@@ -92,6 +110,9 @@ def render_prometheus(metrics: Metrics, usage: WalUsage) -> bytes:
     for name, help_text in _LOADER_HELP.items():
         row = [("", getattr(metrics.loader, name))]
         lines += _family(f"stepsight_loader_{name}_total", "counter", help_text, row)
+    for name, help_text in _BREEZE_HELP.items():
+        row = [("", getattr(metrics.breeze, name))]
+        lines += _family(f"stepsight_breeze_{name}_total", "counter", help_text, row)
     for name, help_text, value in (
         ("bytes", "Bytes in the write-ahead log that the store does not have yet.", usage.bytes),
         ("segments", "Sealed segments that the store does not have yet.", usage.segments),

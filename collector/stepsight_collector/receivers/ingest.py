@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from stepsight_collector.errors import MalformedError, StorageError, TooLargeError, WalFullError
 from stepsight_collector.receivers.check import check
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from stepsight_collector.metrics import Metrics
 
 __all__ = ["Ingest"]
+
+T = TypeVar("T")
 
 # Decompressing 64 KiB takes about 0.3 ms: longer than handing it to a thread and back.
 _INLINE_BYTES = 64 * 1024
@@ -83,7 +85,7 @@ class Ingest:
         self._metrics.signals[signal].received_requests += 1
         self._metrics.count_rejected(signal, _reason(exc))
 
-    async def decode(self, function: Callable[[bytes], bytes], body: bytes) -> bytes:
+    async def decode(self, function: Callable[[bytes], T], body: bytes) -> T:
         """Run decompression or translation of a body, large ones beside the loop."""
         if len(body) < _INLINE_BYTES:
             return function(body)
