@@ -133,7 +133,7 @@ class EnvelopeReader:
         """Say for how many items this one stands."""
         try:
             percent = float(rate)
-        except (TypeError, ValueError):
+        except (OverflowError, TypeError, ValueError):
             percent = math.nan
         if isinstance(rate, bool) or not 0 < percent < _FULL:
             if percent == _FULL or rate is None:

@@ -160,13 +160,13 @@ def _count(count: Any) -> int | None:
     if count is None:
         return 1
     number = as_number(count)
-    if number is None or not math.isfinite(number) or not 0 <= number <= _MAX_COUNT:
+    if number is None or not 0 <= number < _MAX_COUNT:  # False for NaN
         return None
-    return int(number) if number == int(number) and number < _MAX_COUNT else None
+    return int(number) if number == int(number) else None
 
 
 def _double(value: float) -> bytes:
     try:
-        return double(value)
+        return double(float(value))
     except OverflowError:  # a whole number beyond what a double holds
         return double(math.inf if value > 0 else -math.inf)

@@ -56,10 +56,11 @@ class TimeReader:
         except ValueError:
             return None
         seconds = math.floor((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+        if not 0 < seconds < _MAX_NANO // _SECOND:
+            return None
         if offset is None or offset in "Zz":
             self._seconds[text[:_SECONDS_CHARS]] = seconds
-        nano = seconds * _SECOND + _fraction_nano(fraction or "")
-        return nano if 0 < nano <= _MAX_NANO else None
+        return seconds * _SECOND + _fraction_nano(fraction or "")
 
 
 def _offset(text: str | None) -> str:
