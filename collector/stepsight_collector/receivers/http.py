@@ -119,7 +119,9 @@ async def _export(
     signal: Signal, headers: dict[bytes, bytes], receive: Receive, ingest: Ingest
 ) -> Answer:
     """Take one export request to the disk."""
-    content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode()
+    content_type = (
+        headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+    )
     answer_type = _JSON if content_type == _JSON else _PROTOBUF
     try:
         body = await _request_body(signal, content_type, headers, receive, ingest)

@@ -46,7 +46,8 @@ def json_to_protobuf(signal: Signal, body: bytes) -> bytes:
         raise MalformedError(f"The JSON body is not UTF-8 at byte {exc.start}.") from exc
     except RecursionError as exc:
         raise MalformedError("The JSON body is nested too deeply.") from exc
-    except (json_format.ParseError, ValueError) as exc:
+    # protobuf answers half a surrogate pair in a field's name with a SystemError.
+    except (json_format.ParseError, ValueError, SystemError) as exc:
         name = request.DESCRIPTOR.name
         raise MalformedError(f"The JSON body is not a {name}: {exc}") from exc
 
