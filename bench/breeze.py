@@ -43,7 +43,7 @@ def body(name: str, size: int) -> bytes:
     envelopes = []
     for index in range(size):
         envelope = copy.deepcopy(items[index % len(items)])
-        envelope["time"] = f"2026-11-24T03:{index // 60 % 60:02}:{index % 60:02}.{index:06}Z"
+        envelope["time"] = f"2026-11-24T03:31:{index // 100 % 60:02}.{index:06}Z"
         base: dict[str, Any] = envelope["data"]["baseData"]
         if "message" in base:
             base["message"] += f" batch {index} done, loss {index / 997:.5f}"

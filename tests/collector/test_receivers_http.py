@@ -291,6 +291,10 @@ def test_grpc_says_when_to_come_again(
     [
         (b'{"resourceLogs": ["\\ud800"]}', JSON),
         (b'{"resourceLogs": "\\ud800"}', JSON),
+        (
+            b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"severityNumber": Infinity}]}]}]}',
+            JSON,
+        ),
         (b'{"\\ud800": []}', {"Content-Type": "text/\xff"}),
     ],
 )

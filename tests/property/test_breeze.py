@@ -62,7 +62,7 @@ ENVELOPES = st.fixed_dictionaries(
         "other": VALUES,
     },
 )
-QUICK = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def records_of(request: Any) -> list[Any]:

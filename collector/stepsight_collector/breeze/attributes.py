@@ -39,8 +39,10 @@ def record_attributes(
         value = base.get(field.name)
         if value is not None and value != {}:
             encoded.append(encode_field(field, value, encoder, RAW_FIELD))
-    for name in sorted(base.keys() - _NAMES[base_type]):
-        encoded.append(raw_field(name, base[name], encoder))
+    if not base.keys() <= _NAMES[base_type]:
+        encoded += [
+            raw_field(name, base[name], encoder) for name in sorted(base.keys() - _NAMES[base_type])
+        ]
     properties = base.get("properties")
     if isinstance(properties, dict):
         _add_properties(properties, encoder, encoded)

@@ -22,13 +22,12 @@ from stepsight_collector.breeze.times import TimeReader
 from stepsight_collector.breeze.wire import AttributeEncoder, as_text, fixed64
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from stepsight_collector.breeze.ids import Id
 
 __all__ = ["Envelope", "EnvelopeReader", "is_statsbeat"]
 
 _KNOWN = frozenset(field.name for field in ENVELOPE)
+_OPERATION, _PARENT = "ai.operation.id", "ai.operation.parentId"
 _FULL = 100.0
 
 
@@ -50,6 +49,17 @@ class Envelope(NamedTuple):
     attributes: list[bytes]
 
 
+class _Tags(NamedTuple):
+    """Tags but for the ids of the operation, read."""
+
+    process: tuple[tuple[str, str], ...]
+    operation_name: str
+    attributes: tuple[bytes, ...]
+
+
+_NO_TAGS = _Tags((), "", ())
+
+
 def is_statsbeat(item: Any) -> bool:
     """Tell whether an item is what a client counts about itself for its maker."""
     return isinstance(item, dict) and item.get("name") == "Statsbeat"
@@ -61,6 +71,7 @@ class EnvelopeReader:
     def __init__(self, encoder: AttributeEncoder) -> None:
         self.encoder = encoder
         self.times = TimeReader()
+        self._tags: dict[tuple[tuple[str, Any], ...], _Tags] = {}
         self._traces: dict[str, Id] = {}
         self._spans: dict[str, Id] = {}
 
@@ -73,61 +84,77 @@ class EnvelopeReader:
             attributes.append(self.encoder.value(RAW_ENVELOPE + "time", item["time"]))
         tags = item.get("tags")
         if isinstance(tags, dict):
-            process, operation, parent, name = self._tags(tags, attributes)
+            operation, parent = self._operation(tags, attributes)
+            rest = self._rest(tags)
+            attributes += rest.attributes
         else:
-            process, operation, parent, name = (), b"", b"", ""
+            operation, parent, rest = b"", b"", _NO_TAGS
             if tags is not None:
                 attributes.append(self.encoder.value(RAW_ENVELOPE + "tags", tags))
         if item.get("sampleRate", _FULL) != _FULL:
             attributes += self._sampling(item["sampleRate"])
-        for key in sorted(item.keys() - _KNOWN):
-            attributes.append(self.encoder.value(RAW_ENVELOPE + key, item[key]))
+        if not item.keys() <= _KNOWN:
+            attributes += [
+                self.encoder.value(RAW_ENVELOPE + key, item[key])
+                for key in sorted(item.keys() - _KNOWN)
+            ]
         return Envelope(
             as_text(item.get("iKey")),
             fixed64(nano or 0),
-            process,
+            rest.process,
             operation,
             parent,
-            name,
+            rest.operation_name,
             base_type,
             base,
             attributes,
         )
 
-    def id_of(self, text: str, read: Callable[[str], Id], known: dict[str, Id]) -> Id:
-        """Read an id once for all envelopes that have it."""
-        found = known.get(text)
+    def span_id(self, text: str) -> Id:
+        """Read a span's id, once for all envelopes that have it."""
+        found = self._spans.get(text)
         if found is None:
-            found = known[text] = read(text)
+            found = self._spans[text] = span_id(text)
         return found
 
-    def span_id(self, text: str) -> Id:
-        """Read a span's id."""
-        return self.id_of(text, span_id, self._spans)
+    def _trace_id(self, text: str) -> Id:
+        found = self._traces.get(text)
+        if found is None:
+            found = self._traces[text] = trace_id(text)
+        return found
 
-    def _tags(
-        self, tags: dict[str, Any], attributes: list[bytes]
-    ) -> tuple[tuple[tuple[str, str], ...], bytes, bytes, str]:
+    def _operation(self, tags: dict[str, Any], attributes: list[bytes]) -> tuple[bytes, bytes]:
+        """Take the ids out of the tags; an id that OTLP cannot hold stays an attribute."""
+        operation, parent = as_text(tags.pop(_OPERATION, "")), as_text(tags.pop(_PARENT, ""))
+        trace, is_exact = self._trace_id(operation)
+        if not is_exact:
+            attributes.append(self.encoder.text(_OPERATION, operation))
+        span, is_exact = self.span_id(parent)
+        if not is_exact:
+            attributes.append(self.encoder.text(_PARENT, parent))
+        return trace, span
+
+    def _rest(self, tags: dict[str, Any]) -> _Tags:
+        """Read the tags without the ids: those of a process are the same in most envelopes."""
+        key = tuple(tags.items())
+        try:
+            found = self._tags.get(key)
+        except TypeError:  # a list or an object: as text it can be looked up
+            return self._rest({tag: as_text(value) for tag, value in key})
+        if found is None:
+            found = self._tags[key] = self._split(tags)
+        return found
+
+    def _split(self, tags: dict[str, Any]) -> _Tags:
         """Split tags into those of the process and those of the record."""
-        process: list[tuple[str, str]] = []
-        operation = parent = b""
-        name = ""
-        for tag, value in tags.items():
-            text = value if type(value) is str else as_text(value)
-            if tag in RESOURCE_TAGS:
-                process.append((tag, text))
-                continue
-            is_exact = False
-            if tag == "ai.operation.id":
-                operation, is_exact = self.id_of(text, trace_id, self._traces)
-            elif tag == "ai.operation.parentId":
-                parent, is_exact = self.span_id(text)
-            elif tag == "ai.operation.name":
-                name = text
-            if not is_exact:
-                key = tag if tag.startswith("ai.") else RAW_TAG + tag
-                attributes.append(self.encoder.text(key, text))
-        return tuple(process), operation, parent, name
+        texts = {tag: as_text(value) for tag, value in tags.items()}
+        process = tuple((tag, text) for tag, text in texts.items() if tag in RESOURCE_TAGS)
+        attributes = tuple(
+            self.encoder.text(tag if tag.startswith("ai.") else RAW_TAG + tag, text)
+            for tag, text in texts.items()
+            if tag not in RESOURCE_TAGS
+        )
+        return _Tags(process, texts.get("ai.operation.name", ""), attributes)
 
     def _sampling(self, rate: Any) -> list[bytes]:
         """Say for how many items this one stands."""

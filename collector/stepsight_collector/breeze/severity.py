@@ -10,6 +10,7 @@ __all__ = ["severity_of"]
 # exporter of OpenTelemetry maps them the other way.
 _NUMBERS = (5, 9, 13, 17, 21)
 _TEXTS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+_BY_NUMBER = tuple(zip(_NUMBERS, _TEXTS, strict=True))
 _LEVELS = {"verbose": 0, "information": 1, "warning": 2, "error": 3, "critical": 4} | {
     str(level): level for level in range(5)
 }
@@ -25,4 +26,4 @@ def severity_of(level: Any) -> tuple[int, str] | None:
         level = _LEVELS.get(level.strip().lower())
     if isinstance(level, bool) or not isinstance(level, int | float) or level not in range(5):
         return None
-    return _NUMBERS[int(level)], _TEXTS[int(level)]
+    return _BY_NUMBER[int(level)]
