@@ -296,6 +296,12 @@ def test_a_body_of_very_many_objects_is_refused_before_it_is_read() -> None:
         split_items(b"[" + b"{}," * 600_000 + b"{}]")
 
 
+@pytest.mark.parametrize("body", [b"[" + b"0," * 100_000 + b"0]", b"{}" + b"\n{" * 100_001])
+def test_a_body_of_very_many_items_is_refused(body: bytes) -> None:
+    with pytest.raises(TooLargeError, match="100000 items"):
+        split_items(body)
+
+
 def test_an_item_that_is_nested_too_deeply_is_refused_alone() -> None:
     good = json.dumps(item("MessageData", {}))
     deep = '{"data":{"baseType":"MessageData","baseData":{"properties":{"d":' + "[" * 1000
