@@ -4,7 +4,11 @@ import asyncio
 import gzip
 import http.client
 import json
+import os
+import subprocess
+import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -20,10 +24,10 @@ from stepsight_collector.wal import SIGNALS, Wal, read_entries
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
 
     import pytest
 
+    from stepsight_collector.receivers.asgi import Answer
     from stepsight_collector.wal import Entry, Signal
 
 MAX_BODY = 400_000
@@ -237,20 +241,69 @@ def test_a_full_log_is_503_with_retry_after_and_nothing_is_kept(tmp_path: Path) 
     assert counts(served) == {"logs": 0, "traces": 0, "metrics": 0}
 
 
-def test_when_a_later_signal_fails_only_its_items_are_to_be_sent_again(tmp_path: Path) -> None:
-    async def scenario(path: str) -> tuple[Reply, Served]:
-        async with serving(tmp_path / path.replace("/", "")) as served:
+def test_when_a_later_signal_fails_the_whole_is_to_be_sent_again(tmp_path: Path) -> None:
+    items = [*[MESSAGE] * 9, METRIC, BAD]
+
+    async def scenario() -> tuple[list[Reply], Served]:
+        async with serving(tmp_path) as served:
+            append = served.wal.append
             failing(served, "metrics", error=StorageError("disk"))
-            return await served.send(path, [*[MESSAGE] * 9, METRIC, BAD]), served
+            replies = [await served.send("/v2.1/track", items)]
+            served.wal.append = append  # type: ignore[method-assign]
+            return [*replies, await served.send("/v2.1/track", items)], served
 
-    reply, served = asyncio.run(scenario("/v2.1/track"))
-    legacy_reply, _ = asyncio.run(scenario("/v2/track"))
+    [first, second], served = asyncio.run(scenario())
 
-    errors = [(error["index"], error["statusCode"]) for error in document(reply)["errors"]]
-    assert (reply[0], errors) == (206, [(9, 503), (10, 400)])
-    assert counts(served) == {"logs": 9, "traces": 0, "metrics": 0}
-    # Clients of the older route take any 2xx for all.
-    assert (legacy_reply[0], legacy_reply[1]["retry-after"]) == (503, "5")
+    assert (first[0], first[1]["retry-after"], second[0]) == (503, "5", 206)
+    logs = served.stored("logs")
+    # The same bytes, so that a repeated request can be told from a new one.
+    assert (counts(served)["metrics"], len(logs), logs[0].request) == (1, 2, logs[1].request)
+
+
+def test_a_real_client_comes_again_after_503_and_nothing_is_lost_or_stored_twice(
+    tmp_path: Path,
+) -> None:
+    script = Path(__file__).parents[1] / "clients" / "scripts" / "azure_otel.py"
+    environment = {**os.environ, "TMPDIR": str(tmp_path),
+                   "APPLICATIONINSIGHTS_SDKSTATS_DISABLED": "true",
+                   "APPLICATIONINSIGHTS_CONTROLPLANE_DISABLED": "true"}  # fmt: skip
+    full = WalFullError("full")
+    full.retry_after_s = 1
+
+    async def scenario(name: str, refusals: int) -> dict[Signal, int]:
+        async with serving(tmp_path / name) as served:
+            left, is_first = refusals, False
+            append, answer = served.wal.append, served.routes.answer
+
+            async def note_first(path: str, scope: Any, receive: Any) -> Answer:
+                nonlocal is_first
+                is_first = True
+                return await answer(path, scope, receive)
+
+            def refuse_first(signal: Signal, entry: Entry) -> asyncio.Future[None]:
+                nonlocal left, is_first
+                is_refused, is_first = is_first and left > 0, False
+                if is_refused:
+                    left -= 1
+                    raise full
+                return append(signal, entry)
+
+            served.wal.append = refuse_first  # type: ignore[method-assign]
+            served.routes.answer = note_first  # type: ignore[method-assign]
+            connection = (
+                "InstrumentationKey=11111111-2222-4333-8444-555555555555;"
+                f"IngestionEndpoint=http://127.0.0.1:{served.port}/"
+            )
+            command = [sys.executable, str(script), connection]
+            await asyncio.to_thread(subprocess.run, command, env=environment, check=True,
+                                    capture_output=True)  # fmt: skip
+        return counts(served)
+
+    undisturbed = asyncio.run(scenario("undisturbed", 0))
+    disturbed = asyncio.run(scenario("disturbed", 3))
+
+    assert disturbed == undisturbed
+    assert min(disturbed.values()) > 1
 
 
 def test_a_ping_is_answered_true_while_somebody_watches(tmp_path: Path) -> None:

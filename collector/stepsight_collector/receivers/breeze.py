@@ -23,7 +23,7 @@ from stepsight_collector.receivers.compression import decompress
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from stepsight_collector.breeze import LiveMetrics, OtlpRequest, Translated
+    from stepsight_collector.breeze import LiveMetrics, Translated
     from stepsight_collector.breeze.batch import ProjectOf
     from stepsight_collector.metrics import BreezeCounters
     from stepsight_collector.receivers.asgi import Receive
@@ -72,7 +72,7 @@ class BreezeRoutes:
             self._counters.rejected_requests += 1
             return _refusal(exc)
         client = headers.get(b"user-agent", b"").decode("latin-1")
-        return await self._keep(translated, client, can_resend_items=path == _TRACK)
+        return await self._keep(translated, client)
 
     async def _translated(self, headers: dict[bytes, bytes], receive: Receive) -> Translated:
         """Read a body and translate it, a large one beside the loop."""
@@ -95,36 +95,27 @@ class BreezeRoutes:
             body = await self._ingest.decode(lambda data: decompress(data, name, limit), body)
         return body
 
-    async def _keep(self, translated: Translated, client: str, *, can_resend_items: bool) -> Answer:
+    async def _keep(self, translated: Translated, client: str) -> Answer:
         """Make every request durable, one after the other, the largest first.
 
-        If the first cannot be kept, nothing is, and the client comes again with all. If a later one
-        cannot, its items alone are reported as to be sent again, so that none is stored twice. The
-        older route's clients take any 2xx for all: they come again with all, and what was kept is
-        stored twice.
+        Most likely the first is the one that cannot be kept, and then nothing is. If it is a later
+        one, what came before it is stored again when the client comes again with all. Naming only
+        the items that are missing would not be better: a client puts those on its disk, and a step
+        that ends takes them with it.
         """
-        errors = list(translated.errors)
-        for number, request in enumerate(translated.requests):
-            problem = await self._accept(request, client)
-            if problem is None:
-                continue
-            if number == 0 or not can_resend_items:
-                self._counters.rejected_requests += 1
-                return _refusal(problem, translated.received)
-            errors += [(index, _UNAVAILABLE, str(problem)) for index in request.indexes]
+        try:
+            for request in translated.requests:
+                await self._ingest.accept(request.signal, request.body, client, request.project)
+        except StorageError as exc:
+            self._counters.rejected_requests += 1
+            return _refusal(exc, translated.received)
+        errors = translated.errors
         self._counters.discarded_items += translated.discarded
         self._counters.rejected_items += len(errors)
         accepted = translated.received - translated.discarded - len(errors)
         self._counters.accepted_items += accepted
         status = reply_status(translated.received, len(errors))
         return Answer(status, JSON, encode_reply(translated.received, errors))
-
-    async def _accept(self, request: OtlpRequest, client: str) -> StorageError | None:
-        try:
-            await self._ingest.accept(request.signal, request.body, client, request.project)
-        except StorageError as exc:
-            return exc
-        return None
 
     async def _live_metrics(
         self, path: str, scope: Mapping[str, Any], headers: dict[bytes, bytes], receive: Receive
