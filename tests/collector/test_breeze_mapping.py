@@ -1,11 +1,10 @@
-"""Every row of the mapping table is true, and the page has all of them."""
+"""Every row of the mapping table is true. docs/generate.py makes a page of the same rows."""
 
 from __future__ import annotations
 
 import base64
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from google.protobuf import json_format
@@ -13,10 +12,6 @@ from google.protobuf import json_format
 from stepsight_collector.breeze import fields, translate
 from stepsight_collector.receivers.check import REQUEST_TYPES
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "breeze-mapping.md"
 SAMPLES: dict[str, Any] = {
     "text": "a text of its own",
     "truth": False,
@@ -170,30 +165,3 @@ def test_an_aggregate_keeps_count_sum_extremes_and_deviation() -> None:
         "stepsight.metric.std_dev": {"doubleValue": 2.5},
         "stepsight.breeze.metric.kind": {"stringValue": "Aggregation"},
     }
-
-
-def tables() -> str:
-    """The mapping tables of the page, from the rows in the code."""
-    lines: list[str] = []
-    sections: list[tuple[str, tuple[fields.Field, ...]]] = [
-        ("Envelope", fields.ENVELOPE),
-        ("Tags", fields.TAGS),
-        *fields.BASES.items(),
-        ("MetricData.metrics[]", fields.METRIC_POINT),
-    ]
-    for title, rows in sections:
-        lines += ["", f"### {title}", "", "| field | OTLP | App Insights column |", "|---|---|---|"]
-        mark = fields.ITEM_TYPES.get(title)
-        if mark:
-            lines.append(f"| (none) | `{fields.ITEM_TYPE}` = `{mark}` | itemType |")
-        lines += [f"| `{row.name}` | {row.target} | {row.column or '(none)'} |" for row in rows]
-    others = ", ".join(f"`{tag}`" for tag in fields.RESOURCE_TAGS)
-    lines += ["", f"Tags that go to the resource: {others}.", ""]
-    return "\n".join(lines)
-
-
-def test_the_page_has_the_tables_of_the_code(golden: Callable[[Path, str], None]) -> None:
-    head, begin, rest = PAGE.read_text(encoding="utf-8").partition("<!-- tables: begin -->\n")
-    _, end, tail = rest.partition("<!-- tables: end -->")
-
-    golden(PAGE, f"{head}{begin}{tables()}{end}{tail}")

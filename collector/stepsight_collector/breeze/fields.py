@@ -1,7 +1,7 @@
 """The mapping table: which field of an envelope becomes what in OTLP, and which column shows it.
 
-Data only. The converters take the names of attributes from here, docs/reference/breeze-mapping.md
-has these rows, and a test sends every field and looks for it where its row says.
+Data only. The converters take the names of attributes from here, `make docs` makes the tables of
+docs/reference/breeze-mapping.md, and a test sends every field and looks for it where its row says.
 
 Source: columns as in Application Insights' classic tables; the workspace tables rename them.
 """
