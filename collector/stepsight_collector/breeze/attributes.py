@@ -56,7 +56,7 @@ def _add_properties(
 ) -> None:
     if "custom_dimensions" in properties:
         properties = unfold(properties)
-    encoded += [encoder.property(name, value) for name, value in properties.items()]
+    encoded += encoder.properties(properties)
 
 
 def raw_field(name: str, value: Any, encoder: AttributeEncoder, prefix: str = RAW_FIELD) -> bytes:

@@ -29,7 +29,7 @@ def trace_id(text: str) -> Id:
     >>> trace_id("0" * 32), len(trace_id("job 7")[0]), trace_id("job 7")[1]
     ((b'', True), 16, False)
     """
-    if _GUID.fullmatch(text):
+    if "-" in text and _GUID.fullmatch(text):
         raw, _ = _bytes(text.replace("-", ""), TRACE_BYTES)
         return (raw, False) if raw else _NONE
     return _bytes(text, TRACE_BYTES)
@@ -43,7 +43,7 @@ def span_id(text: str) -> Id:
     >>> span_id("|bed37e11f2126aaed03cf6b9eb938a14.2e1344936860b714.")[0].hex()
     '2e1344936860b714'
     """
-    match = _HIERARCHICAL.fullmatch(text)
+    match = _HIERARCHICAL.fullmatch(text) if text.startswith("|") else None
     return _bytes(match.group(1) if match else text, SPAN_BYTES)
 
 

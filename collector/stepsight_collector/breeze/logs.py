@@ -84,7 +84,7 @@ def unknown_record(envelope: Envelope, encoder: AttributeEncoder) -> bytes:
     for name in sorted(base):
         value = base[name]
         if name == "properties" and isinstance(value, dict):
-            attributes += [encoder.property(key, each) for key, each in unfold(value).items()]
+            attributes += encoder.properties(unfold(value))
         elif name == "measurements" and isinstance(value, dict):
             attributes.append(encoder.text(MEASUREMENTS, as_text(value)))
         else:

@@ -108,6 +108,15 @@ class AttributeEncoder:
         self._texts: dict[tuple[str, str], bytes] = {}
         self._properties: dict[tuple[str, str], bytes] = {}
 
+    def properties(self, properties: dict[str, Any]) -> list[bytes]:
+        """Encode custom dimensions."""
+        known = self._properties
+        return [
+            (known.get((name, value)) if type(value) is str else None)
+            or self._property(name, value)
+            for name, value in properties.items()
+        ]
+
     def text(self, key: str, text: str) -> bytes:
         """Encode an attribute whose value is text."""
         found = self._texts.get((key, text))
@@ -117,16 +126,11 @@ class AttributeEncoder:
                 self._texts[key, text] = found
         return found
 
-    def property(self, name: str, value: Any) -> bytes:
-        """Encode a custom dimension."""
-        if type(value) is not str:
-            return self.value(property_key(name), value)
-        found = self._properties.get((name, value))
-        if found is None:
-            found = self.value(property_key(name), value)
-            if len(value) <= _REMEMBERED_CHARS:
-                self._properties[name, value] = found
-        return found
+    def _property(self, name: str, value: Any) -> bytes:
+        encoded = self.value(property_key(name), value)
+        if type(value) is str and len(value) <= _REMEMBERED_CHARS:
+            self._properties[name, value] = encoded
+        return encoded
 
     def value(self, key: str, value: Any) -> bytes:
         """Encode an attribute with any JSON value."""
