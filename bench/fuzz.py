@@ -35,6 +35,7 @@ from stepsight_collector.metrics import Metrics
 from stepsight_collector.nested import flatten_nested
 from stepsight_collector.receivers.breeze import BreezeRoutes
 from stepsight_collector.receivers.check import REQUEST_TYPES, check
+from stepsight_collector.receivers.door import Door
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
 
@@ -231,8 +232,10 @@ async def run(count: int, seed: int) -> int:
     dice = random.Random(seed)
     metrics, log = Metrics(), MemoryLog(50, dice)
     ingest = Ingest(log, metrics, MAX_BODY_BYTES)  # type: ignore[arg-type]
-    routes = BreezeRoutes(ingest, LiveMetrics(), metrics.breeze)
-    app = build_otlp_app(ingest, HealthPages(lambda: None, lambda: b""), routes)
+    door = Door()
+    routes = BreezeRoutes(ingest, door, LiveMetrics(), metrics.breeze)
+    pages = HealthPages(lambda: None, lambda: b"")
+    app = build_otlp_app(ingest, door, pages, breeze=routes)
     corpus, statuses = seeds(), Counter[int | None]()
     started, slowest, first_mb = time.monotonic(), 0.0, 0.0
     for number in range(count):

@@ -109,9 +109,10 @@ def _option_table(command: click.Command, context: click.Context) -> Iterator[st
 def _collector_options() -> Iterator[str]:
     yield "| option | variable | default | means |\n|---|---|---|---|\n"
     for row in COLLECTOR_ROWS:
-        default = "" if row.default is None else f"`{row.default}`"
+        default = "" if row.default in {None, ""} else f"`{row.default}`"
         unit = f" In {row.unit}." if row.unit else ""
-        yield f"| `{row.flag}` | `{row.env}` | {default} | {row.doc}{unit} |\n"
+        flag = f"`{row.flag}`" if row.flag else ""
+        yield f"| {flag} | `{row.env}` | {default} | {row.doc}{unit} |\n"
     yield "\n"
 
 
@@ -142,7 +143,49 @@ def _mapping_table(title: str, rows: tuple[fields.Field, ...]) -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES: dict[Path, Callable[[], str]] = {REFERENCE / "cli.md": cli_page, BREEZE: breeze_page}
+SETTINGS_HEAD = """\
+# Settings of the collector
+
+Made by `make docs` from the table of settings itself.
+
+What is given on the command line goes before the environment, the environment before the file
+`stepsight.toml` in the working directory (its table `[collector]`), the file before the default. A
+setting without an option is a secret: command lines can be read by every user of a machine.
+
+"""
+SETTINGS_TAIL = """\
+
+Example of a file:
+
+```toml
+[collector]
+host = "0.0.0.0"
+tokens_file = "/etc/stepsight/tokens.toml"
+tls_cert = "/etc/stepsight/tls/tls.crt"
+tls_key = "/etc/stepsight/tls/tls.key"
+wal_quota_bytes = 17179869184
+```
+
+The tokens file is described in [Secure the collector](../how-to/secure-the-collector.md).
+"""
+
+
+def settings_page() -> str:
+    """The page of the collector's settings."""
+    lines = ["| in the file | option | variable | default | means |\n|---|---|---|---|---|\n"]
+    for row in COLLECTOR_ROWS:
+        default = "" if row.default in {None, ""} else f"`{row.default}`"
+        unit = f" In {row.unit}." if row.unit else ""
+        flag = f"`{row.flag}`" if row.flag else ""
+        lines.append(f"| `{row.name}` | {flag} | `{row.env}` | {default} | {row.doc}{unit} |\n")
+    return SETTINGS_HEAD + "".join(lines) + SETTINGS_TAIL
+
+
+PAGES: dict[Path, Callable[[], str]] = {
+    REFERENCE / "cli.md": cli_page,
+    REFERENCE / "settings.md": settings_page,
+    BREEZE: breeze_page,
+}
 
 
 def main() -> None:

@@ -19,15 +19,18 @@ from typing import TYPE_CHECKING
 from stepsight_collector.api import build_api
 from stepsight_collector.breeze import LiveMetrics
 from stepsight_collector.errors import CollectorError, ConfigError
+from stepsight_collector.gate import Gate, open_gate, record_limits
 from stepsight_collector.loader import Loader
 from stepsight_collector.lock import data_dir_lock
 from stepsight_collector.metrics import Metrics, render_prometheus
 from stepsight_collector.receivers.breeze import BreezeRoutes
+from stepsight_collector.receivers.front import with_cors, with_prefix
 from stepsight_collector.receivers.grpc import GrpcReceiver
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
 from stepsight_collector.receivers.serving import HttpServer, bind
-from stepsight_collector.settings import ROWS, Settings, load_settings
+from stepsight_collector.receivers.shares import Shares
+from stepsight_collector.settings import ROWS, Settings, is_loopback, load_settings
 from stepsight_collector.status import Endpoints, StatusSource
 from stepsight_collector.store import open_store
 from stepsight_collector.wal import Wal, WalLimits
@@ -83,16 +86,20 @@ async def _serve(settings: Settings) -> None:
 
 async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     """Start every part, and leave in `parts` how to stop it; the last one started stops first."""
+    gate = await open_gate(settings, parts)
     otlp_socket, ui_socket = _bind_sockets(settings, parts)
     store = await asyncio.to_thread(open_store, settings.store)
     parts.push_async_callback(asyncio.to_thread, store.close)
     wal = Wal(settings.data_dir / "wal", _wal_limits(settings))
     metrics = Metrics()
+    gate.door.shares = Shares(lambda: wal.fill)
     loader = Loader(store, wal, metrics)
     status = StatusSource(settings, store.url, wal, metrics)
 
     live = LiveMetrics()
-    ui = HttpServer(build_api(store, status.as_dict, live=live.read), ui_socket)
+    api = build_api(store, status.as_dict, gate.door.access, live.read)
+    api = with_prefix(api, settings.path_prefix)
+    ui = HttpServer(api, ui_socket, gate.limits, gate.context, metrics.cut_connections)
     parts.push_async_callback(ui.stop)
     await ui.start()
     parts.push_async_callback(loader.stop)
@@ -101,20 +108,24 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     parts.push_async_callback(wal.close)
     await wal.start(loader.submit)
 
-    ingest = Ingest(wal, metrics, settings.max_body_bytes)
+    ingest = Ingest(wal, metrics, settings.max_body_bytes, record_limits=record_limits(settings))
     parts.callback(ingest.close)
-    grpc_port = await _start_grpc(settings, ingest, parts)
+    grpc_port = await _start_grpc(settings, ingest, gate, parts)
     # A store that is away is no reason to refuse requests: the WAL takes them.
     pages = HealthPages(
         why_not_ready=wal.why_not_ready,
         metrics_text=lambda: render_prometheus(metrics, wal.usage()),
+        is_guarded=not is_loopback(settings.host),
     )
-    breeze = BreezeRoutes(ingest, live, metrics.breeze)
-    otlp = HttpServer(build_otlp_app(ingest, pages, breeze), otlp_socket)
+    breeze = BreezeRoutes(ingest, gate.door, live, metrics.breeze)
+    app = build_otlp_app(ingest, gate.door, pages, settings.max_json_bytes, breeze)
+    app = with_cors(with_prefix(app, settings.path_prefix), settings.cors_origins)
+    otlp = HttpServer(app, otlp_socket, gate.limits, gate.context, metrics.cut_connections)
     parts.push_async_callback(otlp.stop)
     await otlp.start()
 
-    status.endpoints = Endpoints.of(settings.host, grpc_port, otlp.port, ui.port)
+    scheme = "http" if gate.tls is None else "https"
+    status.endpoints = Endpoints.of(settings.host, grpc_port, otlp.port, ui.port, scheme)
     parts.callback(_write_ready_file(settings, status.endpoints))
     return status.endpoints
 
@@ -128,10 +139,20 @@ def _bind_sockets(settings: Settings, parts: AsyncExitStack) -> tuple[socket.soc
     return otlp, ui
 
 
-async def _start_grpc(settings: Settings, ingest: Ingest, parts: AsyncExitStack) -> int | None:
+async def _start_grpc(
+    settings: Settings, ingest: Ingest, gate: Gate, parts: AsyncExitStack
+) -> int | None:
     if settings.grpc_port is None:
         return None
-    receiver = GrpcReceiver(ingest, settings.host, settings.grpc_port)
+    receiver = GrpcReceiver(
+        ingest,
+        gate.door,
+        settings.host,
+        settings.grpc_port,
+        max_message_bytes=settings.max_grpc_message_bytes,
+        limits=gate.limits,
+        tls=gate.tls,
+    )
     parts.push_async_callback(receiver.stop)
     await receiver.start()
     return receiver.port
@@ -197,7 +218,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
         prog=prog, description="Receive telemetry, keep it, answer queries; until Ctrl-C."
     )
     for row in ROWS:
-        default = "" if row.default in {None, False} else f" (default {row.default})"
+        if not row.flag:
+            continue
+        default = "" if row.default in {None, False, ""} else f" (default {row.default})"
         unit = f" In {row.unit}." if row.unit else ""
         text = f"{row.doc}{unit} [{row.env}]{default}".replace("%", "%%")
         if row.kind == "switch":
@@ -214,7 +237,8 @@ def _configure_logging() -> None:
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    # Its warnings are one for each request that is no HTTP; those are counted (/metrics).
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)
 
 
 def _say(*lines: str) -> None:

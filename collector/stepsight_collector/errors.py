@@ -8,6 +8,10 @@ CollectorError
 ├── MalformedError         a request that can never be stored
 │   └── TooLargeError      a request over the size limit
 ├── UnsupportedError       a content type or encoding that is not spoken here
+├── AccessError            a request without a token that allows it
+│   └── ForbiddenError     a request whose token is known and does not allow it
+├── BusyError              a request that is refused for now, before anything was spent on it
+│   └── QuotaError         a project has used up what it may send for now
 └── StorageError           the write-ahead log could not be written
     └── WalFullError       the write-ahead log has reached its quota
 """
@@ -15,12 +19,16 @@ CollectorError
 from __future__ import annotations
 
 __all__ = [
+    "AccessError",
+    "BusyError",
     "CollectorError",
     "ConfigError",
+    "ForbiddenError",
     "LockedError",
     "MalformedError",
     "MissingExtraError",
     "PortInUseError",
+    "QuotaError",
     "StorageError",
     "TooLargeError",
     "UnsupportedError",
@@ -62,6 +70,26 @@ class TooLargeError(MalformedError):
 
 class UnsupportedError(CollectorError):
     """A content type or content encoding that this receiver does not speak."""
+
+
+class AccessError(CollectorError):
+    """A request came without a token, or with one that is not known here."""
+
+
+class ForbiddenError(AccessError):
+    """A request came with a known token that does not allow what it asks for."""
+
+
+class BusyError(CollectorError):
+    """There is no room for a request now: the sender keeps its data and comes again."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QuotaError(BusyError):
+    """A project has used up its quota; there is room again after `retry_after_s`."""
 
 
 class StorageError(CollectorError):

@@ -26,6 +26,7 @@ class SignalCounters:
     accepted_requests: int = 0
     accepted_records: int = 0
     accepted_bytes: int = 0
+    rejected_records: int = 0
     stored_records: int = 0
     stored_segments: int = 0
 
@@ -52,12 +53,13 @@ class BreezeCounters:
 
 @dataclass(slots=True)
 class Metrics:
-    """All counters. `rejected` counts requests by signal and reason."""
+    """All counters. `rejected` counts requests by signal and reason, the others by reason."""
 
     signals: dict[Signal, SignalCounters] = field(
         default_factory=lambda: {signal: SignalCounters() for signal in SIGNALS}
     )
     rejected: Counter[tuple[Signal, str]] = field(default_factory=Counter)
+    cut_connections: Counter[str] = field(default_factory=Counter)
     loader: LoaderCounters = field(default_factory=LoaderCounters)
     breeze: BreezeCounters = field(default_factory=BreezeCounters)
 
@@ -78,6 +80,7 @@ _SIGNAL_HELP = {
     "accepted_requests": "Requests that were made durable and acknowledged.",
     "accepted_records": "Log records, spans and metrics in accepted requests.",
     "accepted_bytes": "Bytes of accepted request bodies, after decompression.",
+    "rejected_records": "Records that were left out of accepted requests (partial success).",
     "stored_records": "Log records, spans and metrics that the store has.",
     "stored_segments": "WAL segments that the store has.",
 }
@@ -107,6 +110,11 @@ def render_prometheus(metrics: Metrics, usage: WalUsage) -> bytes:
     )
     help_text = "Requests that were refused."
     lines += _family("stepsight_rejected_requests_total", "counter", help_text, rejected)
+    cut = (
+        (f'reason="{reason}"', count) for reason, count in sorted(metrics.cut_connections.items())
+    )
+    help_text = "HTTP connections that were ended because of what their client did."
+    lines += _family("stepsight_cut_connections_total", "counter", help_text, cut)
     for name, help_text in _LOADER_HELP.items():
         row = [("", getattr(metrics.loader, name))]
         lines += _family(f"stepsight_loader_{name}_total", "counter", help_text, row)

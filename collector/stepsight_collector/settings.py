@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ROWS", "SettingRow", "Settings", "is_loopback", "load_settings"]
 
-Kind = Literal["text", "path", "port", "optional_port", "whole", "switch"]
+Kind = Literal["text", "secret", "path", "port", "optional_port", "whole", "switch"]
 
 _MIB = 1024 * 1024
 _MAX_PORT = 65_535
@@ -32,7 +32,10 @@ _OFF = "off"
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """One setting. `default` None means that it is derived; `minimum` is inclusive."""
+    """One setting. `default` None means that it is derived; `minimum` is inclusive.
+
+    A secret has no flag, because every user of a machine can read command lines.
+    """
 
     name: str
     env: str
@@ -63,8 +66,68 @@ ROWS: tuple[SettingRow, ...] = (
                "File that gets the addresses as JSON once the collector serves.", "--ready-file"),
     SettingRow("insecure", "STEPSIGHT_INSECURE", "switch", False, "",
                "Listen beyond this machine without any access control.", "--insecure"),
+    SettingRow("tokens_file", "STEPSIGHT_TOKENS_FILE", "path", None, "",
+               "TOML file of the tokens and instrumentation keys that may write or read; it is "
+               "read again when it changes.", "--tokens-file"),
+    SettingRow("write_token", "STEPSIGHT_WRITE_TOKEN", "secret", "", "",
+               'Token that may write to the project "default".', ""),
+    SettingRow("read_token", "STEPSIGHT_READ_TOKEN", "secret", "", "",
+               "Token that may read every project.", ""),
+    SettingRow("accept_unknown_keys", "STEPSIGHT_ACCEPT_UNKNOWN_KEYS", "switch", False, "",
+               "Let any instrumentation key that is not in the tokens file write to the project "
+               '"default".', "--accept-unknown-keys"),
+    SettingRow("tls_cert", "STEPSIGHT_TLS_CERT", "path", None, "",
+               "PEM file of the certificate, and of those it is signed with, for TLS on all "
+               "ports; it is read again when it changes.", "--tls-cert"),
+    SettingRow("tls_key", "STEPSIGHT_TLS_KEY", "path", None, "",
+               "PEM file of the certificate's private key.", "--tls-key"),
+    SettingRow("path_prefix", "STEPSIGHT_PATH_PREFIX", "text", "", "",
+               "Path below which a proxy passes requests on with the path unchanged, for example "
+               "/stepsight.", "--path-prefix"),
+    SettingRow("cors_origins", "STEPSIGHT_CORS_ORIGINS", "text", "", "",
+               "Web origins whose pages may send telemetry, separated by commas; * is any.",
+               "--cors-origins"),
     SettingRow("max_body_bytes", "STEPSIGHT_MAX_BODY_BYTES", "whole", 64 * _MIB, "bytes",
-               "Largest request, before and after decompression.", "--max-body-bytes", 1),
+               "Largest request over HTTP, before and after decompression.",
+               "--max-body-bytes", 1),
+    SettingRow("max_grpc_message_bytes", "STEPSIGHT_MAX_GRPC_MESSAGE_BYTES", "whole", 16 * _MIB,
+               "bytes", "Largest request over gRPC, before and after decompression; each one that "
+               "is being read takes as much of the memory for requests.",
+               "--max-grpc-message-bytes", 1),
+    SettingRow("max_json_bytes", "STEPSIGHT_MAX_JSON_BYTES", "whole", 4 * _MIB, "bytes",
+               "Largest request in JSON, after decompression.", "--max-json-bytes", 1),
+    SettingRow("max_in_flight_bytes", "STEPSIGHT_MAX_IN_FLIGHT_BYTES", "whole", 256 * _MIB, "bytes",
+               "Memory that all requests together may take while they are received.",
+               "--max-in-flight-bytes", 1),
+    SettingRow("max_request_records", "STEPSIGHT_MAX_REQUEST_RECORDS", "whole", 1_000_000,
+               "records", "Largest number of log records, spans or metrics in a request.",
+               "--max-request-records", 1),
+    SettingRow("max_record_bytes", "STEPSIGHT_MAX_RECORD_BYTES", "whole", 4 * _MIB, "bytes",
+               "Largest log record, span or metric; a larger one is left out of its request.",
+               "--max-record-bytes", 1),
+    SettingRow("max_record_attributes", "STEPSIGHT_MAX_RECORD_ATTRIBUTES", "whole", 262_144,
+               "attributes", "Largest number of attributes, events, points or list values in a "
+               "record; one that has more is left out of its request.",
+               "--max-record-attributes", 1),
+    SettingRow("project_bytes_per_s", "STEPSIGHT_PROJECT_BYTES_PER_S", "whole", 0,
+               "bytes per second", "What each project may send in the long run, ten seconds' worth "
+               "at once; 0 is without limit.", "--project-bytes-per-s"),
+    SettingRow("project_records_per_s", "STEPSIGHT_PROJECT_RECORDS_PER_S", "whole", 0,
+               "records per second", "The same, in records.", "--project-records-per-s"),
+    SettingRow("max_connections", "STEPSIGHT_MAX_CONNECTIONS", "whole", 1024, "connections",
+               "Largest number of open connections on each port; over it, idle ones are closed.",
+               "--max-connections", 1),
+    SettingRow("header_timeout_s", "STEPSIGHT_HEADER_TIMEOUT_S", "whole", 10, "seconds",
+               "How long a client may take for the header of a request.",
+               "--header-timeout-s", 1),
+    SettingRow("body_timeout_s", "STEPSIGHT_BODY_TIMEOUT_S", "whole", 10, "seconds",
+               "How long a client may take for the body of a request, beside the time that the "
+               "lowest rate allows.", "--body-timeout-s", 1),
+    SettingRow("min_body_bytes_per_s", "STEPSIGHT_MIN_BODY_BYTES_PER_S", "whole", 4096,
+               "bytes per second", "Lowest rate at which a client may send a body.",
+               "--min-body-bytes-per-s", 1),
+    SettingRow("idle_timeout_s", "STEPSIGHT_IDLE_TIMEOUT_S", "whole", 75, "seconds",
+               "How long a connection is kept without a request.", "--idle-timeout-s", 1),
     SettingRow("wal_segment_bytes", "STEPSIGHT_WAL_SEGMENT_BYTES", "whole", 16 * _MIB, "bytes",
                "Size at which a segment of the write-ahead log is cut.", "--wal-segment-bytes", 1),
     SettingRow("wal_segment_records", "STEPSIGHT_WAL_SEGMENT_RECORDS", "whole", 1_000_000,
@@ -93,7 +156,28 @@ class Settings:
     ui_port: int = 8050
     ready_file: Path | None = None
     insecure: bool = False
+    tokens_file: Path | None = None
+    write_token: str = field(default="", repr=False)
+    read_token: str = field(default="", repr=False)
+    accept_unknown_keys: bool = False
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    path_prefix: str = ""
+    cors_origins: str = ""
     max_body_bytes: int = 64 * _MIB
+    max_grpc_message_bytes: int = 16 * _MIB
+    max_json_bytes: int = 4 * _MIB
+    max_in_flight_bytes: int = 256 * _MIB
+    max_request_records: int = 1_000_000
+    max_record_bytes: int = 4 * _MIB
+    max_record_attributes: int = 262_144
+    project_bytes_per_s: int = 0
+    project_records_per_s: int = 0
+    max_connections: int = 1024
+    header_timeout_s: int = 10
+    body_timeout_s: int = 10
+    min_body_bytes_per_s: int = 4096
+    idle_timeout_s: int = 75
     wal_segment_bytes: int = 16 * _MIB
     wal_segment_records: int = 1_000_000
     wal_segment_age_ms: int = 150
@@ -124,8 +208,7 @@ def load_settings(
             hint = f"Leave it out to use {row.default}." if row.default is not None else ""
             problems.append(f"{source} must be {exc}, got {raw!r:.80}. {hint}".rstrip())
             values[row.name] = row.default
-    if not values["insecure"] and not is_loopback(str(values["host"])):
-        problems.append(_open_host(values["host"]))
+    problems += _conflicts(values)
     if problems:
         raise ConfigError(problems)
     values["data_dir"] = (values["data_dir"] or _user_data_dir(environ)).expanduser().absolute()
@@ -141,12 +224,31 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _open_host(host: str) -> str:
-    return (
-        f"--host {host} would let every machine that reaches this one read and write telemetry: "
-        "this version has no tokens yet. Listen on 127.0.0.1 behind a proxy that checks who asks, "
-        "or add --insecure if the network is trusted."
-    )
+def _conflicts(values: Mapping[str, Any]) -> list[str]:
+    """Say which settings do not go together."""
+    problems = []
+    has_tokens = values["tokens_file"] or values["write_token"] or values["read_token"]
+    if not (values["insecure"] or has_tokens or is_loopback(str(values["host"]))):
+        problems.append(
+            f"--host {values['host']} would let every machine that reaches this one read and write "
+            "telemetry. Set up tokens (--tokens-file, or STEPSIGHT_WRITE_TOKEN and "
+            "STEPSIGHT_READ_TOKEN), listen on 127.0.0.1, or add --insecure if the network is "
+            "trusted."
+        )
+    if (values["tls_cert"] is None) != (values["tls_key"] is None):
+        problems.append("TLS needs both --tls-cert and --tls-key: give the one that is missing.")
+    prefix = values["path_prefix"]
+    if prefix and (not prefix.startswith("/") or prefix.endswith("/")):
+        problems.append(f'--path-prefix must begin with "/" and not end with it, got {prefix!r}.')
+    most = values["max_in_flight_bytes"] * 3 // 4
+    for name in ("max_body_bytes", "max_grpc_message_bytes"):
+        if values[name] > most:
+            flag = next(row.flag for row in ROWS if row.name == name)
+            problems.append(
+                f"{flag} is {values[name]}, more than one request may take of "
+                f"--max-in-flight-bytes (three quarters, {most}). Lower it, or raise the other."
+            )
+    return problems
 
 
 def _lookup(
@@ -175,7 +277,7 @@ def _parse(row: SettingRow, raw: object) -> object:
         return text.lower() in _TRUE
     if row.kind == "path":
         return Path(text)
-    if row.kind == "text":
+    if row.kind in {"text", "secret"}:
         return text
     if row.kind == "optional_port" and text.lower() == _OFF:
         return None

@@ -24,10 +24,17 @@ class Endpoints:
     ui: str
 
     @classmethod
-    def of(cls, host: str, grpc_port: int | None, http_port: int, ui_port: int) -> Self:
+    def of(
+        cls,
+        host: str,
+        grpc_port: int | None,
+        http_port: int,
+        ui_port: int,
+        scheme: str = "http",
+    ) -> Self:
         """Make URLs that work on this machine, also when listening on all its addresses."""
         reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared
-        base = f"http://[{reachable}]" if ":" in reachable else f"http://{reachable}"
+        base = f"{scheme}://[{reachable}]" if ":" in reachable else f"{scheme}://{reachable}"
         grpc = None if grpc_port is None else f"{base}:{grpc_port}"
         return cls(grpc, f"{base}:{http_port}", f"{base}:{ui_port}")
 

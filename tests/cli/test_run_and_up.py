@@ -8,19 +8,28 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    import pytest
     from tests.cli._collector import Collector
 
 COMMAND = (sys.executable, "-m", "stepsight._cli.main")
 
 
+@pytest.fixture
+def own_collector(otlp: Any, tmp_path: Path) -> Iterator[Collector]:
+    """A collector that no other test reads."""
+    with otlp.running(tmp_path) as running:
+        yield running
+
+
 def test_a_command_becomes_a_step_with_its_options(
-    empty_collector: Collector, tmp_path: Path
+    own_collector: Collector, tmp_path: Path
 ) -> None:
-    addresses = empty_collector.addresses
+    addresses = own_collector.addresses
     done = subprocess.run(
         [
             *(*COMMAND, "run", "--experiment", "nightly", "--pipeline-run", "p-1"),
@@ -32,7 +41,7 @@ def test_a_command_becomes_a_step_with_its_options(
         env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
         check=False,
     )
-    empty_collector.wait_until_stored()
+    own_collector.wait_until_stored()
     shown = subprocess.run(
         [*COMMAND, "show", "p-1", "--format", "json", "--api", addresses["ui"]],
         capture_output=True,

@@ -69,8 +69,9 @@ def test_all_problems_are_said_at_once(tmp_path: Path) -> None:
         ),
         (
             "--host 0.0.0.0 would let every machine that reaches this one read and write "
-            "telemetry: this version has no tokens yet. Listen on 127.0.0.1 behind a proxy that "
-            "checks who asks, or add --insecure if the network is trusted."
+            "telemetry. Set up tokens (--tokens-file, or STEPSIGHT_WRITE_TOKEN and "
+            "STEPSIGHT_READ_TOKEN), listen on 127.0.0.1, or add --insecure if the network is "
+            "trusted."
         ),
     ]
 

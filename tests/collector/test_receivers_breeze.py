@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
+from stepsight_collector.access import Access
 from stepsight_collector.breeze import LiveMetrics
-from stepsight_collector.errors import StorageError, WalFullError
+from stepsight_collector.errors import AccessError, StorageError, WalFullError
 from stepsight_collector.metrics import Metrics, render_prometheus
 from stepsight_collector.receivers.breeze import BreezeRoutes
+from stepsight_collector.receivers.door import Door
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
 from stepsight_collector.receivers.serving import HttpServer, bind
@@ -49,6 +51,22 @@ REQUEST = item("RequestData", id="62a8f7192ec014f2", name="n", duration="00:00:0
 METRIC = item("MetricData", metrics=[{"name": "loss", "value": 0.5}])
 
 
+class Known(Access):
+    """Projects by instrumentation key, as a test says."""
+
+    def __init__(self, project_of: Callable[[str], str | None]) -> None:
+        super().__init__()
+        self._project_of = project_of
+
+    def project_for_write(
+        self, authorization: str | None = None, instrumentation_key: str | None = None
+    ) -> str:
+        project = self._project_of(instrumentation_key or "")
+        if project is None:
+            raise AccessError("unknown")
+        return project
+
+
 class Served:
     """The OTLP/HTTP port over a real log in a temporary directory."""
 
@@ -59,7 +77,8 @@ class Served:
         self.now = 0.0
         self.live = LiveMetrics(clock=lambda: self.now)
         self.ingest = Ingest(self.wal, self.metrics, MAX_BODY, clock=lambda: 7)
-        self.routes = BreezeRoutes(self.ingest, self.live, self.metrics.breeze, project_of)
+        self.door = Door(Known(project_of))
+        self.routes = BreezeRoutes(self.ingest, self.door, self.live, self.metrics.breeze)
         self.port = 0
 
     async def send(self, *call: Any) -> Reply:
@@ -90,7 +109,7 @@ async def serving(
     pages = HealthPages(
         served.wal.why_not_ready, lambda: render_prometheus(served.metrics, served.wal.usage())
     )
-    app = build_otlp_app(served.ingest, pages, served.routes)
+    app = build_otlp_app(served.ingest, served.door, pages, breeze=served.routes)
     server = HttpServer(app, bind("127.0.0.1", 0, "test", "--port"))
     await server.start()
     served.port = server.port

@@ -16,6 +16,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from stepsight_collector.errors import StorageError, WalFullError
 from stepsight_collector.metrics import Metrics, render_prometheus
+from stepsight_collector.receivers.connection import ConnectionLimits
+from stepsight_collector.receivers.door import Door
 from stepsight_collector.receivers.grpc import GrpcReceiver
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
@@ -78,8 +80,10 @@ async def serving(directory: Path) -> AsyncIterator[Served]:
         served.wal.why_not_ready,
         lambda: render_prometheus(served.metrics, served.wal.usage()),
     )
-    server = HttpServer(build_otlp_app(ingest, pages), bind("127.0.0.1", 0, "test", "--port"))
-    receiver = GrpcReceiver(ingest, "127.0.0.1", 0)
+    door, limits = Door(), ConnectionLimits()
+    app = build_otlp_app(ingest, door, pages)
+    server = HttpServer(app, bind("127.0.0.1", 0, "test", "--port"), limits)
+    receiver = GrpcReceiver(ingest, door, "127.0.0.1", 0, limits=limits)
     await server.start()
     await receiver.start()
     served.port, served.grpc_port = server.port, receiver.port

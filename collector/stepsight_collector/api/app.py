@@ -14,8 +14,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
+from stepsight_collector.access import Access
 from stepsight_collector.api import logs, metrics, operations, runs
 from stepsight_collector.api.errors import ApiError, bad_request
+from stepsight_collector.api.guard import guarded, project_of, reader_of
 from stepsight_collector.api.sql import check_reads_only
 from stepsight_collector.store import QueryError, QueryLimitError, StoreError
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from stepsight_collector.api.guard import AsgiApp
     from stepsight_collector.store import Store
 
 __all__ = ["build_api"]
@@ -37,22 +40,29 @@ MAX_QUERY_BODY_BYTES = 1 << 20
 def build_api(
     store: Store,
     status: Callable[[], Mapping[str, Any]],
-    project: str = "default",
+    access: Access | None = None,
     live: Callable[[str], Mapping[str, Any]] = lambda _: {"streams": []},
-) -> Starlette:
+) -> AsgiApp:
     """An ASGI application that answers from `store`.
 
     `status` is called for each `/api/status`, `live` with the project for each `/api/live`, both
-    on the event loop.
+    on the event loop. Without `access`, or without tokens in it, everyone may read.
     """
 
     async def answer_status(_request: Request) -> Response:
         return _json(status())
 
-    async def answer_live(_request: Request) -> Response:
-        return _json(live(project))
+    async def answer_live(request: Request) -> Response:
+        return _json(live(project_of(request.scope)))
 
     async def answer_query(request: Request) -> Response:
+        if not reader_of(request.scope).sees_all:
+            raise ApiError(
+                403,
+                "forbidden",
+                "SQL may read every project, and this token belongs to one",
+                'Use a read token with project = "*", or the routes below /api/runs.',
+            )
         sql, max_rows = _query_arguments(await _body(request))
         answer = await asyncio.to_thread(store.query, check_reads_only(sql), max_rows=max_rows)
         return _json(
@@ -71,11 +81,12 @@ def build_api(
     def reading(handler: Callable[[Store, str, Parameters], Any]) -> Callable[..., Any]:
         async def answer(request: Request) -> Response:
             parameters = {**request.query_params, **request.path_params}
+            project = project_of(request.scope)
             return _json(await asyncio.to_thread(handler, store, project, parameters))
 
         return answer
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/api/status", answer_status),
             Route("/api/live", answer_live),
@@ -93,6 +104,7 @@ def build_api(
             HTTPException: _on_http_exception,
         },
     )
+    return guarded(app, access or Access())
 
 
 async def _body(request: Request) -> bytes:

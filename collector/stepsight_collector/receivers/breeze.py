@@ -11,14 +11,17 @@ from urllib.parse import parse_qs
 
 from stepsight_collector.breeze import encode_reply, reply_status, translate
 from stepsight_collector.errors import (
+    AccessError,
+    BusyError,
     CollectorError,
     MalformedError,
+    QuotaError,
     StorageError,
     TooLargeError,
     UnsupportedError,
 )
-from stepsight_collector.receivers.asgi import JSON, Answer, read_body
-from stepsight_collector.receivers.compression import decompress
+from stepsight_collector.receivers.asgi import JSON, Answer
+from stepsight_collector.receivers.body import declared_bytes, decoded, read_body
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,59 +30,72 @@ if TYPE_CHECKING:
     from stepsight_collector.breeze.batch import ProjectOf
     from stepsight_collector.metrics import BreezeCounters
     from stepsight_collector.receivers.asgi import Receive
+    from stepsight_collector.receivers.budget import Hold
+    from stepsight_collector.receivers.door import Door
     from stepsight_collector.receivers.ingest import Ingest
 
 __all__ = ["BreezeRoutes"]
 
 _TRACK, _LEGACY_TRACK = "/v2.1/track", "/v2/track"
 _PING, _POST = "/QuickPulseService.svc/ping", "/QuickPulseService.svc/post"
-# JSON of 16 MiB makes about 250 MB of Python objects, so it gets a fourth of what OTLP may have.
-# Clients send up to 500 items of about 1 KiB.
+# JSON of 16 MiB makes about 250 MB of Python objects, so it gets a fourth of what OTLP may have,
+# and counts as 16 times its size while it is read. Clients send up to 500 items of about 1 KiB.
 _SHARE = 4
+_JSON_FACTOR = 16
 _MAX_LIVE_BYTES = 256 * 1024
-_UNAVAILABLE = 503
+# The first class that an error is of decides.
+_STATUSES: tuple[tuple[type[CollectorError], int], ...] = (
+    (QuotaError, 429),
+    (BusyError, 503),
+    (StorageError, 503),
+    (TooLargeError, 413),
+    (UnsupportedError, 415),
+)
 
 
 class BreezeRoutes:
     """Answers the routes in `paths`.
 
-    `project_of` maps an instrumentation key to its project, None refuses it; it must be quick and
-    safe to call from any thread.
+    Senders are known by the instrumentation keys in their items, or by a token: then all items are
+    of its project.
     """
 
     paths = (_TRACK, _LEGACY_TRACK, _PING, _POST)
 
     def __init__(
-        self,
-        ingest: Ingest,
-        live: LiveMetrics,
-        counters: BreezeCounters,
-        project_of: ProjectOf = lambda _: "default",
+        self, ingest: Ingest, door: Door, live: LiveMetrics, counters: BreezeCounters
     ) -> None:
         self._ingest = ingest
+        self._door = door
         self._live = live
         self._counters = counters
-        self._project_of = project_of
 
     async def answer(self, path: str, scope: Mapping[str, Any], receive: Receive) -> Answer:
         """Answer a POST to one of `paths`."""
         headers = dict(scope["headers"])
         if path in {_PING, _POST}:
             return await self._live_metrics(path, scope, headers, receive)
+        client = headers.get(b"user-agent", b"").decode("latin-1")
+        limit = max(1, self._ingest.max_body_bytes // _SHARE)
+        sender = self._project_of(headers)("") or ""  # with keys alone, nobody in particular yet
         try:
-            translated = await self._translated(headers, receive)
-        except (MalformedError, UnsupportedError) as exc:
+            with await self._door.room(sender, declared_bytes(headers, limit)) as hold:
+                body = await read_body(receive, limit, hold)
+                async with self._door.turn(sender):
+                    translated = await self._translated(headers, body, limit, hold)
+                    return await self._keep(translated, client)
+        except (BusyError, MalformedError, UnsupportedError) as exc:
             self._counters.rejected_requests += 1
             return _refusal(exc)
-        client = headers.get(b"user-agent", b"").decode("latin-1")
-        return await self._keep(translated, client)
 
-    async def _translated(self, headers: dict[bytes, bytes], receive: Receive) -> Translated:
-        """Read a body and translate it, a large one beside the loop."""
-        limit = max(1, self._ingest.max_body_bytes // _SHARE)
-        body = await self._body(headers, receive, limit)
+    async def _translated(
+        self, headers: dict[bytes, bytes], body: bytes, limit: int, hold: Hold
+    ) -> Translated:
+        """Translate a body, a large one beside the loop."""
+        body = await decoded(body, headers, limit, hold, self._ingest)
+        hold.grow(_JSON_FACTOR * len(body))
         translated = await self._ingest.decode(
-            partial(translate, project_of=self._project_of), body
+            partial(translate, project_of=self._project_of(headers)), body
         )
         # Before any of it is kept: after that, a refusal would not be one of the whole.
         largest = max((len(request.body) for request in translated.requests), default=0)
@@ -87,13 +103,18 @@ class BreezeRoutes:
             raise TooLargeError(f"The body becomes {largest} bytes. Send it in smaller parts.")
         return translated
 
-    async def _body(self, headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
-        body = await read_body(receive, headers, limit)
-        encoding = headers.get(b"content-encoding")
-        if encoding is not None:
-            name = encoding.decode("latin-1")
-            body = await self._ingest.decode(lambda data: decompress(data, name, limit), body)
-        return body
+    def _project_of(self, headers: dict[bytes, bytes]) -> ProjectOf:
+        """Map an instrumentation key to its project, None if it may not write."""
+        value = headers.get(b"authorization")
+        authorization = None if value is None else value.decode("latin-1")
+
+        def project_of(key: str) -> str | None:
+            try:
+                return self._door.access.project_for_write(authorization, key)
+            except AccessError:
+                return None
+
+        return project_of
 
     async def _keep(self, translated: Translated, client: str) -> Answer:
         """Make every request durable, one after the other, the largest first.
@@ -104,9 +125,14 @@ class BreezeRoutes:
         that ends takes them with it.
         """
         try:
+            for project in {request.project for request in translated.requests}:
+                self._door.check(project)
             for request in translated.requests:
-                await self._ingest.accept(request.signal, request.body, client, request.project)
-        except StorageError as exc:
+                judged = await self._ingest.accept(
+                    request.signal, request.body, client, request.project
+                )
+                self._door.charge(request.project, len(request.body), judged.records)
+        except (BusyError, StorageError) as exc:
             self._counters.rejected_requests += 1
             return _refusal(exc, translated.received)
         errors = translated.errors
@@ -122,12 +148,15 @@ class BreezeRoutes:
     ) -> Answer:
         """Say whether the process shall post; an empty body leaves its configuration alone."""
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"))
-        project = self._project_of(query.get("ikey", [""])[0])
+        project = self._project_of(headers)(query.get("ikey", [""])[0])
         try:
-            body = await self._body(headers, receive, _MAX_LIVE_BYTES)
+            size_bytes = declared_bytes(headers, _MAX_LIVE_BYTES)
+            with await self._door.room(project or "", size_bytes) as hold:
+                body = await read_body(receive, _MAX_LIVE_BYTES, hold)
+                body = await decoded(body, headers, _MAX_LIVE_BYTES, hold, self._ingest)
             take = self._live.ping if path == _PING else self._live.post
             is_wanted = project is not None and take(project, body)
-        except (MalformedError, UnsupportedError) as exc:
+        except (BusyError, MalformedError, UnsupportedError) as exc:
             return _refusal(exc)
         subscribed = b"true" if is_wanted else b"false"
         return Answer(200, "", b"", ((b"x-ms-qps-subscribed", subscribed),))
@@ -135,12 +164,8 @@ class BreezeRoutes:
 
 def _refusal(exc: CollectorError, received: int = 0) -> Answer:
     """Map an error to an answer in the protocol's form: nothing of the request was taken."""
-    status, headers = 400, tuple[tuple[bytes, bytes], ...]()
-    if isinstance(exc, StorageError):
-        status, headers = _UNAVAILABLE, ((b"retry-after", str(exc.retry_after_s).encode()),)
-    elif isinstance(exc, TooLargeError):
-        status = 413
-    elif isinstance(exc, UnsupportedError):
-        status = 415
+    status = next((status for kind, status in _STATUSES if isinstance(exc, kind)), 400)
+    retry_after_s = getattr(exc, "retry_after_s", None)
+    headers = () if retry_after_s is None else ((b"retry-after", str(retry_after_s).encode()),)
     body = encode_reply(received, [(0, status, str(exc))], accepted=0)
     return Answer(status, JSON, body, headers)

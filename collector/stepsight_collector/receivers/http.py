@@ -9,26 +9,28 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from stepsight_collector.errors import (
+    AccessError,
+    BusyError,
     CollectorError,
+    ForbiddenError,
     MalformedError,
+    QuotaError,
     StorageError,
     TooLargeError,
     UnsupportedError,
-    WalFullError,
 )
 from stepsight_collector.receivers import rpc_status
-from stepsight_collector.receivers.asgi import (
-    JSON,
-    Answer,
+from stepsight_collector.receivers.asgi import JSON, Answer, fold_path, send_answer
+from stepsight_collector.receivers.body import (
     ClientGoneError,
-    fold_path,
+    declared_bytes,
+    decoded,
     read_body,
-    send_answer,
 )
-from stepsight_collector.receivers.compression import decompress
 from stepsight_collector.receivers.otlp_json import json_to_protobuf
 
 if TYPE_CHECKING:
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
 
     from stepsight_collector.receivers.asgi import AsgiApp, Receive, Send
     from stepsight_collector.receivers.breeze import BreezeRoutes
+    from stepsight_collector.receivers.door import Door
     from stepsight_collector.receivers.ingest import Ingest
+    from stepsight_collector.receivers.judge import Judged
     from stepsight_collector.wal import Signal
 
 __all__ = ["HealthPages", "build_otlp_app"]
@@ -46,24 +50,57 @@ _SIGNAL_OF_PATH: dict[str, Signal] = {
     "/v1/traces": "traces",
     "/v1/metrics": "metrics",
 }
+_PROFILES_PATH = "/v1development/profiles"
+_NO_PROFILES = (
+    "Profiles are not stored here. Send logs, traces and metrics; take the profiles exporter out."
+)
 _HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")
 _PROTOBUF, _JSON, _TEXT = "application/x-protobuf", JSON, "text/plain; charset=utf-8"
+_UTF8 = frozenset(("utf-8", "utf8", "us-ascii"))
+# What a JSON request takes while it is read, in its own sizes: 10 usually, 60 if it is made for it.
+_JSON_FACTOR = 40
+_MAX_JSON_BYTES = 4 << 20
 _LOG_INTERVAL_S = 60.0
 _log = logging.getLogger("stepsight.receivers.http")
 
 
 @dataclass(frozen=True, slots=True)
 class HealthPages:
-    """What the health pages show: `why_not_ready` is None when requests are accepted."""
+    """What the health pages show: `why_not_ready` is None when requests are accepted.
+
+    With `is_guarded`, /metrics asks for a read token; /healthz and /readyz never do.
+    """
 
     why_not_ready: Callable[[], str | None]
     metrics_text: Callable[[], bytes]
+    is_guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Otlp:
+    """What the routes of OTLP share."""
+
+    ingest: Ingest
+    door: Door
+    pages: HealthPages
+    max_json_bytes: int
+    breeze: BreezeRoutes | None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Every path that is served."""
+        return (*_SIGNAL_OF_PATH, *(self.breeze.paths if self.breeze else ()), *_HEALTH_PATHS)
 
 
 def build_otlp_app(
-    ingest: Ingest, pages: HealthPages, breeze: BreezeRoutes | None = None
+    ingest: Ingest,
+    door: Door,
+    pages: HealthPages,
+    max_json_bytes: int = _MAX_JSON_BYTES,
+    breeze: BreezeRoutes | None = None,
 ) -> AsgiApp:
     """Return the ASGI application of the OTLP/HTTP port; `breeze` adds Application Insights."""
+    otlp = _Otlp(ingest, door, pages, max_json_bytes, breeze)
     logged_at = float("-inf")
 
     async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -71,7 +108,7 @@ def build_otlp_app(
         if scope["type"] != "http":
             return
         try:
-            answer = await _answer(scope, receive, ingest, pages, breeze)
+            answer = await _answer(scope, receive, otlp)
         except ClientGoneError:
             return
         except Exception:  # noqa: BLE001 - a bug here must be an answer, not a dropped connection
@@ -84,89 +121,113 @@ def build_otlp_app(
     return app
 
 
-async def _answer(
-    scope: MutableMapping[str, Any],
-    receive: Receive,
-    ingest: Ingest,
-    pages: HealthPages,
-    breeze: BreezeRoutes | None,
-) -> Answer:
+async def _answer(scope: MutableMapping[str, Any], receive: Receive, otlp: _Otlp) -> Answer:
     path, method = fold_path(scope["path"]), scope["method"]
     signal = _SIGNAL_OF_PATH.get(path)
     if signal is not None:
         if method != "POST":
             return _not_allowed(path, method, "POST")
-        return await _export(signal, dict(scope["headers"]), receive, ingest)
-    if breeze is not None and path in breeze.paths:
+        return await _export(signal, dict(scope["headers"]), receive, otlp)
+    if otlp.breeze is not None and path in otlp.breeze.paths:
         if method != "POST":
             return _not_allowed(path, method, "POST")
-        return await breeze.answer(path, scope, receive)
-    return _page(path, method, pages, breeze)
+        return await otlp.breeze.answer(path, scope, receive)
+    return _page(path, method, dict(scope["headers"]), otlp)
 
 
-def _page(path: str, method: str, pages: HealthPages, breeze: BreezeRoutes | None) -> Answer:
-    """Answer what is no telemetry."""
+def _page(path: str, method: str, headers: dict[bytes, bytes], otlp: _Otlp) -> Answer:
+    """Answer what is no telemetry that is kept."""
     if path in _HEALTH_PATHS:
         if method not in {"GET", "HEAD"}:
-            return _not_allowed(path, method, "GET")
-        return _health(path, pages)
-    known = ", ".join((*_SIGNAL_OF_PATH, *(breeze.paths if breeze else ()), *_HEALTH_PATHS))
+            return _not_allowed(path, method, "GET, HEAD")
+        return _health(path, headers, otlp)
+    if path == _PROFILES_PATH:
+        return _failure(_JSON, 501, rpc_status.UNIMPLEMENTED, _NO_PROFILES)
+    known = ", ".join(otlp.paths)
     message = f"There is nothing at {path[:200]}. This port serves {known}."
-    return _failure(_JSON, 404, 5, message)
+    return _failure(_JSON, 404, rpc_status.NOT_FOUND, message)
 
 
 async def _export(
-    signal: Signal, headers: dict[bytes, bytes], receive: Receive, ingest: Ingest
+    signal: Signal, headers: dict[bytes, bytes], receive: Receive, otlp: _Otlp
 ) -> Answer:
     """Take one export request to the disk."""
     content_type = (
         headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
     )
     answer_type = _JSON if content_type == _JSON else _PROTOBUF
+    is_counted = False  # Ingest.accept counts what it was given
     try:
-        body = await _request_body(signal, content_type, headers, receive, ingest)
-    except (MalformedError, UnsupportedError) as exc:
-        ingest.count_rejected(signal, exc)
+        _check_content_type(content_type, headers[b"content-type"] if content_type else b"")
+        limit = otlp.ingest.max_body_bytes
+        if content_type == _JSON:
+            limit = min(limit, otlp.max_json_bytes)
+        project = otlp.door.admit(authorization(headers))
+        with await otlp.door.room(project, declared_bytes(headers, limit)) as hold:
+            body = await read_body(receive, limit, hold)
+            async with otlp.door.turn(project):
+                body = await decoded(body, headers, limit, hold, otlp.ingest)
+                if content_type == _JSON:
+                    hold.grow(_JSON_FACTOR * len(body))
+                    text = body
+                    body = await otlp.ingest.decode(lambda _: json_to_protobuf(signal, text), text)
+                is_counted = True
+                client = headers.get(b"user-agent", b"").decode("latin-1")
+                judged = await otlp.ingest.accept(signal, body, client, project)
+    except (AccessError, BusyError, MalformedError, StorageError, UnsupportedError) as exc:
+        if not is_counted:
+            otlp.ingest.count_rejected(signal, exc)
         return _refusal(answer_type, exc)
-    try:
-        client = headers.get(b"user-agent", b"").decode("latin-1")
-        await ingest.accept(signal, body, client)
-    except (MalformedError, StorageError) as exc:
-        return _refusal(answer_type, exc)
-    return Answer(200, answer_type, b"{}" if answer_type == _JSON else b"")
+    otlp.door.charge(project, len(body), judged.records)
+    return Answer(200, answer_type, _success(signal, answer_type, judged))
 
 
-async def _request_body(
-    signal: Signal, content_type: str, headers: dict[bytes, bytes], receive: Receive, ingest: Ingest
-) -> bytes:
-    """Read a body and turn it into protobuf bytes."""
+def authorization(headers: dict[bytes, bytes]) -> str | None:
+    """Return the value of the Authorization header."""
+    value = headers.get(b"authorization")
+    return None if value is None else value.decode("latin-1")
+
+
+def _check_content_type(content_type: str, header: bytes) -> None:
+    """Raise `UnsupportedError` for what is neither protobuf nor JSON in UTF-8."""
     if content_type not in {_PROTOBUF, _JSON}:
         raise UnsupportedError(
             f'Content-Type must be {_PROTOBUF} or {_JSON}, got "{content_type[:100]}".'
         )
-    limit = ingest.max_body_bytes
-    body = await read_body(receive, headers, limit)
-    encoding = headers.get(b"content-encoding")
-    if encoding is not None:
-        name = encoding.decode("latin-1")
-        body = await ingest.decode(lambda data: decompress(data, name, limit), body)
-    if content_type == _JSON:
-        body = await ingest.decode(lambda data: json_to_protobuf(signal, data), body)
-    return body
+    if b"charset" not in header.lower():
+        return
+    for parameter in header.decode("latin-1").lower().split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip(' "') not in _UTF8:
+            raise UnsupportedError(f'The charset must be utf-8, got "{value[:40].strip()}".')
+
+
+def _success(signal: Signal, answer_type: str, judged: Judged) -> bytes:
+    """Encode the answer to a request of which something was kept."""
+    if judged.reason:
+        if answer_type == _JSON:
+            return rpc_status.encode_partial_success_json(signal, judged.rejected, judged.reason)
+        return rpc_status.encode_partial_success(judged.rejected, judged.reason)
+    return b"{}" if answer_type == _JSON else b""
+
+
+# The first class that an error is of decides.
+_STATUSES: tuple[tuple[type[CollectorError], int], ...] = (
+    (ForbiddenError, 403),
+    (AccessError, 401),
+    (QuotaError, 429),
+    (BusyError, 503),
+    (StorageError, 503),
+    (TooLargeError, 413),
+    (UnsupportedError, 415),
+)
 
 
 def _refusal(content_type: str, exc: CollectorError) -> Answer:
     """Map an error to status, body and headers."""
-    if isinstance(exc, StorageError):
-        is_full = isinstance(exc, WalFullError)
-        code = rpc_status.RESOURCE_EXHAUSTED if is_full else rpc_status.UNAVAILABLE
-        return _failure(content_type, 503, code, str(exc), exc.retry_after_s)
-    status = 400
-    if isinstance(exc, TooLargeError):
-        status = 413
-    elif isinstance(exc, UnsupportedError):
-        status = 415
-    return _failure(content_type, status, rpc_status.INVALID_ARGUMENT, str(exc))
+    status = next((status for kind, status in _STATUSES if isinstance(exc, kind)), 400)
+    retry_after_s = getattr(exc, "retry_after_s", None)
+    return _failure(content_type, status, rpc_status.code_of(exc), str(exc), retry_after_s)
 
 
 def _failure(
@@ -176,8 +237,12 @@ def _failure(
         body = rpc_status.encode_status_json(code, message)
     else:
         body = rpc_status.encode_status(code, message, retry_after_s)
-    headers = () if retry_after_s is None else ((b"retry-after", str(retry_after_s).encode()),)
-    return Answer(status, content_type, body, headers)
+    headers: list[tuple[bytes, bytes]] = []
+    if retry_after_s is not None:
+        headers.append((b"retry-after", str(retry_after_s).encode()))
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append((b"www-authenticate", b'Bearer realm="stepsight"'))
+    return Answer(status, content_type, body, tuple(headers))
 
 
 def _not_allowed(path: str, method: str, allowed: str) -> Answer:
@@ -186,8 +251,14 @@ def _not_allowed(path: str, method: str, allowed: str) -> Answer:
     return Answer(405, _JSON, body, ((b"allow", allowed.encode()),))
 
 
-def _health(path: str, pages: HealthPages) -> Answer:
+def _health(path: str, headers: dict[bytes, bytes], otlp: _Otlp) -> Answer:
+    pages = otlp.pages
     if path == "/metrics":
+        if pages.is_guarded:
+            try:
+                otlp.door.access.may_read(authorization(headers))
+            except AccessError as exc:
+                return _refusal(_JSON, exc)
         return Answer(200, "text/plain; version=0.0.4; charset=utf-8", pages.metrics_text())
     reason = pages.why_not_ready() if path == "/readyz" else None
     if reason is None:

@@ -10,8 +10,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
-from stepsight_collector.errors import MalformedError, StorageError, TooLargeError, WalFullError
-from stepsight_collector.receivers.check import check
+from stepsight_collector.errors import (
+    AccessError,
+    BusyError,
+    MalformedError,
+    QuotaError,
+    StorageError,
+    TooLargeError,
+    WalFullError,
+)
+from stepsight_collector.receivers.judge import Judged, RecordLimits, judge
 from stepsight_collector.wal import Entry, Signal, Wal
 
 if TYPE_CHECKING:
@@ -25,6 +33,7 @@ T = TypeVar("T")
 
 # Decompressing 64 KiB takes about 0.3 ms: longer than handing it to a thread and back.
 _INLINE_BYTES = 64 * 1024
+_JUDGED_INLINE_BYTES = 1 << 20
 _THREADS = 2
 _MAX_CLIENT_CHARS = 256
 
@@ -38,17 +47,19 @@ class Ingest:
         metrics: Metrics,
         max_body_bytes: int,
         clock: Callable[[], int] = time.time_ns,
+        record_limits: RecordLimits | None = None,
     ) -> None:
         self.max_body_bytes = max_body_bytes
         self._wal = wal
         self._metrics = metrics
         self._clock = clock
+        self._record_limits = record_limits or RecordLimits()
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="decode")
 
     async def accept(
         self, signal: Signal, body: bytes, client: str = "", project: str = "default"
-    ) -> None:
-        """Keep a protobuf request; returns when it is durable.
+    ) -> Judged:
+        """Keep a protobuf request; returns what of it was kept when that is durable.
 
         Raises `MalformedError` for what can never be stored and `StorageError` for what the
         sender should send again later. An empty request is valid, and nothing is written for it.
@@ -61,24 +72,35 @@ class Ingest:
                 raise TooLargeError(
                     f"The body has {len(body)} bytes, the limit is {self.max_body_bytes}."
                 )
-            # On the loop: protobuf's parser keeps the interpreter lock, a thread would not help.
-            checked = check(signal, body)
-            if checked.records:
+            judged = await self._judge(signal, body)
+            if judged.records:
                 entry = Entry(
-                    request=body,
+                    request=judged.body,
                     received_time_unix_nano=self._clock(),
                     project=project,
                     client=client[:_MAX_CLIENT_CHARS],
-                    nested=checked.nested,
-                    records=checked.records,
+                    nested=judged.nested,
+                    records=judged.records,
                 )
                 await self._wal.append(signal, entry)
         except (MalformedError, StorageError) as exc:
             self._metrics.count_rejected(signal, _reason(exc))
             raise
         counters.accepted_requests += 1
-        counters.accepted_records += checked.records
-        counters.accepted_bytes += len(body)
+        counters.accepted_records += judged.records
+        counters.accepted_bytes += len(judged.body)
+        counters.rejected_records += judged.rejected
+        return judged
+
+    async def _judge(self, signal: Signal, body: bytes) -> Judged:
+        """Decide what is kept: on the loop, for protobuf's parser keeps the interpreter lock.
+
+        A large request is parsed in parts, and between them other requests have their turn.
+        """
+        if len(body) <= _JUDGED_INLINE_BYTES:
+            return judge(signal, body, self._record_limits)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, judge, signal, body, self._record_limits)
 
     def count_rejected(self, signal: Signal, exc: Exception) -> None:
         """Count a request that was refused before its body could be read."""
@@ -96,14 +118,18 @@ class Ingest:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
+# The first class that an error is of decides.
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (AccessError, "access"),
+    (QuotaError, "quota"),
+    (BusyError, "busy"),
+    (TooLargeError, "too_large"),
+    (WalFullError, "wal_full"),
+    (StorageError, "storage"),
+    (MalformedError, "malformed"),
+)
+
+
 def _reason(exc: Exception) -> str:
     """Name the reason of a refusal as /metrics and the API spell it."""
-    if isinstance(exc, TooLargeError):
-        return "too_large"
-    if isinstance(exc, WalFullError):
-        return "wal_full"
-    if isinstance(exc, StorageError):
-        return "storage"
-    if isinstance(exc, MalformedError):
-        return "malformed"
-    return "unsupported"
+    return next((reason for kind, reason in _REASONS if isinstance(exc, kind)), "unsupported")

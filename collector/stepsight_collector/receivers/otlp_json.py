@@ -62,20 +62,21 @@ def json_to_protobuf(signal: Signal, body: bytes) -> bytes:
 
 
 def _with_base64_ids(value: Any, path: str) -> Any:
-    """Copy a JSON value with hex ids turned into base64, which protobuf's JSON wants.
+    """Turn hex ids, in place, into base64, which protobuf's JSON wants.
 
     Attribute names cannot be taken for ids: they are values of `key`, never keys themselves.
     """
     if isinstance(value, list):
-        return [_with_base64_ids(each, f"{path}[{at}]") for at, each in enumerate(value)]
-    if not isinstance(value, dict):
-        return value
-    return {
-        key: _hex_to_base64(each, f"{path}.{key}")
-        if key in _ID_KEYS
-        else _with_base64_ids(each, f"{path}.{key}")
-        for key, each in value.items()
-    }
+        for at, each in enumerate(value):
+            if isinstance(each, (dict, list)):
+                _with_base64_ids(each, f"{path}[{at}]")
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if key in _ID_KEYS:
+                value[key] = _hex_to_base64(each, f"{path}.{key}")
+            elif isinstance(each, (dict, list)):
+                _with_base64_ids(each, f"{path}.{key}")
+    return value
 
 
 def _hex_to_base64(value: Any, path: str) -> Any:

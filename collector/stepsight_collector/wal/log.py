@@ -127,6 +127,11 @@ class Wal:
         age_s = max(0.0, (time.time_ns() - oldest) / 1e9) if oldest else 0.0
         return WalUsage(used, len(waiting), age_s)
 
+    @property
+    def fill(self) -> float:
+        """Return how much of the quota is used, from 0 to 1."""
+        return self._used_bytes / self._limits.quota_bytes
+
     def why_not_ready(self) -> str | None:
         """Say why entries are not accepted, or None."""
         if not self._writers:

@@ -1,0 +1,225 @@
+"""One HTTP connection, with limits on what a client may do to it.
+
+uvicorn's httptools protocol, which has flow control, keep-alive and pipelining, and beside them no
+limits. Added here: the size of a header, the time for header, body and answer, the number of
+connections, how much of a refused body is still read. `Watchman` looks at all of them once a
+second: no timer is set or cleared for a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable
+
+__all__ = ["ConnectionLimits", "LimitedConnection", "Watchman"]
+
+_CHECK_INTERVAL_S = 1.0
+_LOG_INTERVAL_S = 60.0
+_CLOSE = b"connection: close\r\ncontent-type: text/plain; charset=utf-8\r\n"
+_log = logging.getLogger("stepsight.receivers.http")
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Limits on the connections of one port.
+
+    A body may take `body_timeout_s` and beside that the time that `min_body_bytes_per_s` allows
+    for what has arrived. Of a body that was refused, at most `max_refused_bytes` are still read,
+    so that the client sees the answer.
+    """
+
+    max_connections: int = 1024
+    max_header_bytes: int = 64 << 10
+    header_timeout_s: float = 10.0
+    body_timeout_s: float = 10.0
+    min_body_bytes_per_s: int = 4096
+    idle_timeout_s: int = 75
+    max_refused_bytes: int = 64 << 20
+
+
+class _Ignored(list[tuple[bytes, bytes]]):
+    """Takes what comes after the body, and keeps nothing of it."""
+
+    def append(self, _field: tuple[bytes, bytes], /) -> None:
+        """Let a trailer go."""
+
+
+_TRAILERS = _Ignored()
+
+
+class LimitedConnection(HttpToolsProtocol):
+    """A connection that ends when its client is too slow, too many or too large."""
+
+    limits = ConnectionLimits()
+    cut: Counter[str] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection; if there are too many, in the place of the one idle for longest."""
+        super().connection_made(transport)
+        self.since = time.monotonic()
+        self.in_header = True
+        self.header_bytes = 0
+        self.body_bytes = 0
+        self.awaits_body = False
+        if len(self.connections) > self.limits.max_connections and not self._close_an_idle_one():
+            message = b"Too many connections are open. Try again in a moment.\n"
+            self.end(b"503 Service Unavailable", message, "too_many", b"retry-after: 1\r\n")
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what arrives, and stop at a header without end."""
+        if self.transport.is_closing():
+            return
+        if self.in_header:
+            if self.header_bytes == 0:
+                self.since = time.monotonic()
+            self.header_bytes += len(data)
+        super().data_received(data)
+        if self.in_header and self.header_bytes > self.limits.max_header_bytes:
+            message = f"The header is over the limit of {self.limits.max_header_bytes} bytes.\n"
+            self.end(b"431 Request Header Fields Too Large", message.encode(), "large_header")
+
+    def on_message_begin(self) -> None:
+        """Begin a header, which may have come in one piece with the body before it."""
+        if self.header_bytes == 0:
+            self.header_bytes = 1
+            self.since = time.monotonic()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Begin a request."""
+        self.in_header = False
+        self.header_bytes = self.body_bytes = 0
+        self.since = time.monotonic()
+        self.awaits_body = True
+        super().on_headers_complete()
+        self.headers = _TRAILERS
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of a body; too much of one that nobody reads ends the connection."""
+        self.body_bytes += len(body)
+        if self.cycle.response_complete and self.body_bytes > self.limits.max_refused_bytes:
+            self._count("refused_body")
+            self.transport.close()
+            return
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """End a request; the next header begins."""
+        self.awaits_body = False
+        self.in_header = True
+        self.header_bytes = 0
+        super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        self._count("not_http")
+        super().send_400_response(msg)
+
+    def look(self, now: float) -> None:
+        """End the connection if its client is too slow."""
+        if self.transport.is_closing():
+            return
+        limits = self.limits
+        if self.flow.write_paused:
+            # Its answers are not taken. What it sends is not read meanwhile.
+            if now - self.since > limits.idle_timeout_s:
+                self._count("slow_reader")
+                self.transport.abort()
+        elif self.flow.read_paused:
+            self.since = now  # we are the slow ones
+        elif self.awaits_body:
+            allowed_s = limits.body_timeout_s + self.body_bytes / limits.min_body_bytes_per_s
+            if now - self.since > allowed_s:
+                message = (
+                    f"The body came at less than {limits.min_body_bytes_per_s} bytes a second.\n"
+                )
+                self.end(b"408 Request Timeout", message.encode(), "slow_body")
+        elif self._waits_for_header() and now - self.since > limits.header_timeout_s:
+            message = f"The header took more than {limits.header_timeout_s:.0f} seconds.\n"
+            self.end(b"408 Request Timeout", message.encode(), "slow_header")
+
+    def end(self, status: bytes, message: bytes, reason: str, header: bytes = b"") -> None:
+        """Answer, unless an answer is under way, and close."""
+        self._count(reason)
+        if self._answers_nothing() or (self.awaits_body and not self.cycle.response_started):
+            length = b"content-length: %d\r\n" % len(message)
+            self.transport.write(
+                b"".join((b"HTTP/1.1 ", status, b"\r\n", header, _CLOSE, length, b"\r\n", message))
+            )
+        self.transport.close()
+
+    def _waits_for_header(self) -> bool:
+        """Tell whether a header has begun, or the first one is awaited."""
+        has_begun = self.header_bytes > 0 or self.cycle is None
+        return self.in_header and has_begun and self._answers_nothing()
+
+    def _answers_nothing(self) -> bool:
+        """Tell whether no request waits for its answer."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def _close_an_idle_one(self) -> bool:
+        """Close the connection that has had no request for longest; False if all are busy."""
+        idle = [
+            one
+            for one in self.connections
+            if isinstance(one, LimitedConnection)
+            and one is not self
+            and not one.transport.is_closing()
+            and one.header_bytes == 0
+            and (one.cycle is None or one.cycle.response_complete)
+        ]
+        if not idle:
+            return False
+        oldest = min(idle, key=lambda one: one.since)
+        oldest._count("made_room")  # noqa: SLF001 - another of the same class
+        oldest.transport.close()
+        return True
+
+    def _count(self, reason: str) -> None:
+        if self.cut is not None:
+            self.cut[reason] += 1
+
+
+class Watchman:
+    """Looks at all connections of a server once a second."""
+
+    def __init__(self, connections: set[Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self._connections = connections
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def look(self) -> None:
+        """Look at every connection once."""
+        now = self._clock()
+        for connection in list(self._connections):
+            connection.look(now)
+
+    async def _run(self) -> None:
+        logged_at = float("-inf")
+        while True:
+            await asyncio.sleep(_CHECK_INTERVAL_S)
+            try:
+                self.look()
+            except Exception:  # noqa: BLE001 - one odd connection must not leave all others unwatched
+                if time.monotonic() - logged_at >= _LOG_INTERVAL_S:
+                    logged_at = time.monotonic()
+                    _log.exception("connections could not be looked at")
