@@ -5,6 +5,7 @@ Plain ints, changed on the event loop's thread only, read anywhere. Served at /m
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -37,7 +38,30 @@ class LoaderCounters:
     retries: int = 0
     refused_segments: int = 0
     refused_records: int = 0
+    lost_records: int = 0
     last_error: str | None = None
+
+
+# From an insert of a few records to a store that hangs.
+_SECONDS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+@dataclass(slots=True)
+class Histogram:
+    """Counts of values by upper bound, inclusive; the last count is of values over every bound."""
+
+    bounds: tuple[float, ...] = _SECONDS
+    counts: list[int] = field(default_factory=lambda: [0] * (len(_SECONDS) + 1))
+    sum: float = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count a value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+def _by_signal() -> dict[Signal, Histogram]:
+    return {signal: Histogram() for signal in SIGNALS}
 
 
 @dataclass(slots=True)
@@ -49,6 +73,8 @@ class Metrics:
     )
     rejected: Counter[tuple[Signal, str]] = field(default_factory=Counter)
     loader: LoaderCounters = field(default_factory=LoaderCounters)
+    insert_s: dict[Signal, Histogram] = field(default_factory=_by_signal)
+    freshness_s: dict[Signal, Histogram] = field(default_factory=_by_signal)
 
     def count_rejected(self, signal: Signal, reason: str) -> None:
         """Count a refused request."""
@@ -72,8 +98,9 @@ _SIGNAL_HELP = {
 }
 _LOADER_HELP = {
     "retries": "Attempts to store a segment that failed and were repeated.",
-    "refused_segments": "Segments set aside because the store refuses their content.",
-    "refused_records": "Records in segments that were set aside.",
+    "refused_segments": "Segments of which the store refused requests.",
+    "refused_records": "Records that were set aside because the store refuses their content.",
+    "lost_records": "Records of segments whose file was gone before it was stored.",
 }
 
 

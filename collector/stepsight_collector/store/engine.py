@@ -100,18 +100,25 @@ def open_store(url: str) -> Store:
     URL of another form, StoreError when the engine cannot be opened, SchemaTooNewError when a
     newer stepsight wrote the store.
     """
-    connect, schema = _connector(url)
+    connect, schema, scratch = _connector(url)
     try:
         migrator = connect({})
         try:
             migrate(migrator)
         finally:
             migrator.close()
-        writers = {signal: connect(WRITE_SETTINGS) for signal in SIGNALS}
+        writers = {signal: connect({}) for signal in SIGNALS}
         readers = [connect({**READ_SETTINGS, "readonly": 1}) for _ in range(READERS)]
     except ClickHouseError as exc:
         raise StoreError(f"cannot open the store {_public(url)}: {engine_message(exc)}") from exc
-    return Store(_public(url), writers, readers, schema, close=lambda: None)
+    return Store(
+        _public(url),
+        writers,
+        readers,
+        insert_settings={**WRITE_SETTINGS, **schema},
+        scratch=scratch,
+        close=lambda: None,
+    )
 
 
 def migrate(client: Client, migrations: list[Migration] | None = None) -> int:
@@ -150,15 +157,18 @@ def _repeatable(sql: str) -> str:
     return sql
 
 
-def _connector(url: str) -> tuple[Connect, dict[str, str]]:
-    """How to connect, and the settings by which the engine finds the protobuf schema."""
+def _connector(url: str) -> tuple[Connect, dict[str, str], Path | None]:
+    """Return how to connect, by which settings the engine finds the protobuf schema, and scratch.
+
+    Scratch is the directory from which the engine reads what is to be inserted; None: it does not.
+    """
     parts = urlsplit(url)
     common.set_setting("autogenerate_session_id", False)
     if parts.scheme == "chdb":
         return _chdb_connector(Path(unquote(parts.path)))
     if parts.scheme in {"clickhouse", "clickhouses"} and parts.hostname:
         schema = {"format_schema_source": "string", "format_schema": load_proto()}
-        return _server_connector(parts), schema
+        return _server_connector(parts), schema, None
     raise ConfigError(
         [
             (
@@ -183,7 +193,7 @@ def _server_connector(parts: SplitResult) -> Connect:
     )
 
 
-def _chdb_connector(path: Path) -> tuple[Connect, dict[str, str]]:
+def _chdb_connector(path: Path) -> tuple[Connect, dict[str, str], Path]:
     if ":" in str(path):
         raise ConfigError(
             [f'The embedded store cannot be in a path with a colon, got "{path}". Choose another.']
@@ -203,6 +213,7 @@ def _chdb_connector(path: Path) -> tuple[Connect, dict[str, str]]:
             interface="chdb", path=str(path), chdb_options=options, settings=settings
         ),
         {"format_schema_source": "file", "format_schema": str(schema)},
+        path,
     )
 
 
