@@ -17,13 +17,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from stepsight_collector.api import build_api
+from stepsight_collector.disk import DiskWatch, store_directory
 from stepsight_collector.errors import CollectorError, ConfigError
 from stepsight_collector.loader import Loader
 from stepsight_collector.lock import data_dir_lock
-from stepsight_collector.metrics import Metrics, render_prometheus
+from stepsight_collector.log_limit import LimitedHandler
+from stepsight_collector.metrics import Metrics
+from stepsight_collector.observer import Observer
 from stepsight_collector.receivers.grpc import GrpcReceiver
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
+from stepsight_collector.receivers.resend import Resends
 from stepsight_collector.receivers.serving import HttpServer, bind
 from stepsight_collector.settings import ROWS, Settings, load_settings
 from stepsight_collector.status import Endpoints, StatusSource
@@ -87,7 +91,8 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     wal = Wal(settings.data_dir / "wal", _wal_limits(settings))
     metrics = Metrics()
     loader = Loader(store, wal, metrics)
-    status = StatusSource(settings, store.url, wal, metrics)
+    disk = _disk_watch(settings)
+    status = StatusSource(settings, store.url, wal, metrics, disk)
 
     ui = HttpServer(build_api(store, status.as_dict), ui_socket)
     parts.push_async_callback(ui.stop)
@@ -96,15 +101,22 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     await loader.start()
     parts.push_async_callback(_drain, loader, wal, settings.drain_timeout_s)
     parts.push_async_callback(wal.close)
-    await wal.start(loader.submit)
+    resends = _resends(settings)
+    if resends is None:
+        await wal.start(loader.submit)
+    else:
+        await wal.start(loader.submit, resends.remember)
 
-    ingest = Ingest(wal, metrics, settings.max_body_bytes)
+    ingest = Ingest(wal, metrics, settings.max_body_bytes, resends=resends, disk=disk)
     parts.callback(ingest.close)
+    observer = Observer(store, wal, metrics, disk, settings.self_metrics_interval_s)
+    parts.push_async_callback(observer.stop)
+    await observer.start(ingest)
     grpc_port = await _start_grpc(settings, ingest, parts)
     # A store that is away is no reason to refuse requests: the WAL takes them.
     pages = HealthPages(
         why_not_ready=wal.why_not_ready,
-        metrics_text=lambda: render_prometheus(metrics, wal.usage()),
+        metrics_text=observer.prometheus,
     )
     otlp = HttpServer(build_otlp_app(ingest, pages), otlp_socket)
     parts.push_async_callback(otlp.stop)
@@ -141,6 +153,21 @@ async def _drain(loader: Loader, wal: Wal, timeout_s: float) -> None:
             timeout_s,
             wal.usage().segments,
         )
+
+
+def _disk_watch(settings: Settings) -> DiskWatch:
+    return DiskWatch(
+        settings.data_dir,
+        store_directory(settings.store),
+        settings.disk_low_bytes,
+        settings.disk_full_bytes,
+    )
+
+
+def _resends(settings: Settings) -> Resends | None:
+    if settings.resend_window_s == 0:
+        return None
+    return Resends(settings.resend_window_s, settings.resend_window_requests)
 
 
 def _wal_limits(settings: Settings) -> WalLimits:
@@ -208,7 +235,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def _configure_logging() -> None:
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        handlers=[LimitedHandler()],
     )
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 

@@ -9,7 +9,8 @@ CollectorError
 │   └── TooLargeError      a request over the size limit
 ├── UnsupportedError       a content type or encoding that is not spoken here
 └── StorageError           the write-ahead log could not be written
-    └── WalFullError       the write-ahead log has reached its quota
+    ├── WalFullError       the write-ahead log has reached its quota
+    └── DiskFullError      the volume of the write-ahead log has no room left
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 __all__ = [
     "CollectorError",
     "ConfigError",
+    "DiskFullError",
     "LockedError",
     "MalformedError",
     "MissingExtraError",
@@ -74,3 +76,9 @@ class WalFullError(StorageError):
     """The write-ahead log has reached its quota because the store does not keep up."""
 
     retry_after_s = 10
+
+
+class DiskFullError(StorageError):
+    """The volume of the write-ahead log has no room left for what would be accepted."""
+
+    retry_after_s = 30

@@ -75,6 +75,19 @@ ROWS: tuple[SettingRow, ...] = (
     SettingRow("wal_quota_bytes", "STEPSIGHT_WAL_QUOTA_BYTES", "whole", 4096 * _MIB, "bytes",
                "How much the write-ahead log may hold before requests are refused.",
                "--wal-quota-bytes", 1),
+    SettingRow("disk_low_bytes", "STEPSIGHT_DISK_LOW_BYTES", "whole", 1024 * _MIB, "bytes",
+               "Free room below which DEBUG log records are shed.", "--disk-low-bytes"),
+    SettingRow("disk_full_bytes", "STEPSIGHT_DISK_FULL_BYTES", "whole", 256 * _MIB, "bytes",
+               "Free room below which requests are refused.", "--disk-full-bytes"),
+    SettingRow("resend_window_s", "STEPSIGHT_RESEND_WINDOW_S", "whole", 600, "seconds",
+               "How long a request is known, so that sending it again adds nothing; 0 is off.",
+               "--resend-window-s"),
+    SettingRow("resend_window_requests", "STEPSIGHT_RESEND_WINDOW_REQUESTS", "whole", 200_000,
+               "requests", "How many requests are known at most; each takes about 90 bytes.",
+               "--resend-window-requests", 1),
+    SettingRow("self_metrics_interval_s", "STEPSIGHT_SELF_METRICS_INTERVAL_S", "whole", 15,
+               "seconds", "How often the collector stores its own metrics, as project "
+               '"stepsight"; 0 is never.', "--self-metrics-interval-s"),
     SettingRow("drain_timeout_s", "STEPSIGHT_DRAIN_TIMEOUT_S", "whole", 20, "seconds",
                "How long a stop waits for the store to take what is in the log.",
                "--drain-timeout-s"),
@@ -98,6 +111,11 @@ class Settings:
     wal_segment_records: int = 1_000_000
     wal_segment_age_ms: int = 150
     wal_quota_bytes: int = 4096 * _MIB
+    disk_low_bytes: int = 1024 * _MIB
+    disk_full_bytes: int = 256 * _MIB
+    resend_window_s: int = 600
+    resend_window_requests: int = 200_000
+    self_metrics_interval_s: int = 15
     drain_timeout_s: int = 20
 
 

@@ -44,6 +44,17 @@ class WalUsage:
     oldest_age_s: float
 
 
+class _Durable(asyncio.Future[None]):
+    """Done when an entry is on the disk.
+
+    Cannot be cancelled: an entry that is being written cannot be taken back, and whoever asks for
+    the same one again must learn what became of it. A task that waits ends once that is known.
+    """
+
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - asyncio's signature
+        return False
+
+
 class Wal:
     """Three directories of segments under `directory`, one for each signal.
 
@@ -104,7 +115,7 @@ class Wal:
                     f"{self._limits.quota_bytes}. The store does not keep up; send again later."
                 )
             self._used_bytes += size
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future = _Durable(loop=asyncio.get_running_loop())
         try:
             self._writers[signal].add(Waiting(entry, future, size))
         except (KeyError, StorageError) as exc:
