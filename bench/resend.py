@@ -3,8 +3,8 @@
 Usage: python bench/resend.py [--requests 2000]
 
 Both are timed on the same body, one after the other as at the door, so the caches are as they are
-there; medians, since other work on the machine only adds. The check is the smaller half of receiving
-a request (bench/ingest.py: with HTTP, log and sync about 0.95 CPU-seconds per million records).
+there; medians, since other work on the machine only adds. The check is the smaller half of
+receiving a request (with HTTP, log and sync about 0.95 CPU-seconds per million records).
 """
 
 from __future__ import annotations
