@@ -69,6 +69,12 @@ class Family:
     help: str
     points: list[tuple[Labels, float | Histogram]]
 
+    @property
+    def prometheus_name(self) -> str:
+        """The name in Prometheus' text format."""
+        name = self.name.replace(".", "_") + ("_seconds" if self.unit == "s" else "")
+        return name + ("_total" if self.kind == "counter" else "")
+
 
 def families(metrics: Metrics, usage: WalUsage, observed: Observed | None = None) -> list[Family]:
     """List every figure."""
@@ -165,8 +171,7 @@ def render_prometheus(metrics: Metrics, usage: WalUsage, observed: Observed | No
     """Write all figures in Prometheus' text format, version 0.0.4."""
     lines: list[str] = []
     for family in families(metrics, usage, observed):
-        name = family.name.replace(".", "_") + ("_seconds" if family.unit == "s" else "")
-        name += "_total" if family.kind == "counter" else ""
+        name = family.prometheus_name
         lines += [f"# HELP {name} {family.help}", f"# TYPE {name} {family.kind}"]
         for labels, value in family.points:
             lines += _lines(name, labels, value)

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stepsight_collector.errors import StorageError, WalFullError
-from stepsight_collector.wal import Entry, SegmentInfo, Wal, WalLimits, WalUsage, read_entries
+from stepsight_collector.wal import (
+    Entry,
+    SegmentInfo,
+    Wal,
+    WalLimits,
+    WalUsage,
+    encode_entry,
+    read_entries,
+    repair_segment,
+)
 from stepsight_collector.wal.ids import SegmentIds
 
 if TYPE_CHECKING:
@@ -372,3 +381,86 @@ def test_a_closed_log_refuses_entries(tmp_path: Path) -> None:
             wal.append("logs", entry())
 
     asyncio.run(scenario())
+
+
+def test_clock_jumps_neither_stop_cutting_nor_bring_ids_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens: list[str] = []
+
+    async def scenario(received: int) -> None:
+        monkeypatch.setattr("time.time_ns", lambda: received)
+        cut: asyncio.Queue[SegmentInfo] = asyncio.Queue()
+        wal = Wal(tmp_path, WalLimits(max_age_s=0.01))
+        await wal.start(cut.put_nowait)
+        for _ in range(2):
+            await wal.append("logs", Entry(b"x", received, records=1))
+            segment = await asyncio.wait_for(cut.get(), 10)
+            assert segment.first_received_unix_nano == received
+            assert wal.usage().oldest_age_s == 0
+            tokens.append(segment.token)
+            wal.confirm(segment)
+        await wal.close()
+
+    for year_ns in (2_000_000_000_000_000_000, 1, 2**63, 1_000_000_000_000_000_000):
+        asyncio.run(scenario(year_ns))
+
+    assert len(set(tokens)) == 8
+    assert tokens == sorted(tokens)
+
+
+def segment_of(directory: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, bytes, list[int]]:
+    """A segment file of three records, and where they end; syncs cost nothing from now on."""
+    entries = [entry("one"), entry("second", nested=True), entry("the third")]
+    [segment] = asyncio.run(write(directory, *entries))
+    ends = [0]
+    for each in entries:
+        ends.append(ends[-1] + len(b"".join(encode_entry(each))))
+    monkeypatch.setattr("os.fsync", lambda _: None)
+    return segment.path, segment.path.read_bytes(), ends
+
+
+def kept_and_torn(path: Path) -> tuple[list[bytes], bytes]:
+    """Repair a segment; returns the requests that are left, and what was set aside."""
+    info = repair_segment(path, "logs")
+    kept = [] if info is None else list(read_entries(path, info.size_bytes))
+    aside = list(path.parent.glob("*.torn"))
+    torn = b"".join(each.read_bytes() for each in aside)
+    for each in aside:
+        each.unlink()
+    return [each.request for each in kept], torn
+
+
+def test_a_segment_cut_at_any_byte_keeps_its_whole_records_and_sets_the_rest_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, data, ends = segment_of(tmp_path, monkeypatch)
+    for size in range(len(data)):
+        path.write_bytes(data[:size])
+
+        kept, torn = kept_and_torn(path)
+
+        whole = max(count for count, end in enumerate(ends) if end <= size)
+        assert kept == [b"one", b"second", b"the third"][:whole], size
+        assert torn == data[ends[whole] : size], size
+
+
+def test_a_segment_with_any_bit_flipped_loses_the_harmed_record_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, data, ends = segment_of(tmp_path, monkeypatch)
+    whole = [b"one", b"second", b"the third"]
+    for bit in range(len(data) * 8):
+        harmed = bytearray(data)
+        harmed[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(harmed)
+        record = max(count for count, end in enumerate(ends[:-1]) if end <= bit // 8)
+
+        kept, torn = kept_and_torn(path)
+
+        # With a harmed length or first tag nobody knows where the next record begins.
+        framing = bit // 8 - ends[record] < 2
+        others = whole[:record] if framing else whole[:record] + whole[record + 1 :]
+        assert kept[: len(others)] == others, bit
+        assert set(kept) <= set(whole) - {whole[record]}, bit
+        assert len(torn) + len(path.read_bytes()) == len(data), bit
