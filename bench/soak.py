@@ -4,8 +4,9 @@ Usage: make soak, or PYTHONPATH=tests/support python bench/soak.py [--kills 20] 
 
 Clients send logs, spans and metrics, and send each request again until it is acknowledged, over
 kills and refusals. Phases, each counted for itself: `kills` (with lost answers of the store all the
-time), `refusing` (the store refuses every insert for --seconds, with a kill in between) and `full`
-(the store's volume, a small file system in memory, is full for --seconds; needs leave to mount).
+time), `refusing` (the store refuses every insert for --seconds, with a kill in between), `full`
+(the store's volume, a small file system in memory, is full for --seconds; needs leave to mount),
+and the same with the volume of the write-ahead log.
 Exit status 1 if a record is missing, doubled, or counted wrongly in a derived table.
 """
 
@@ -199,7 +200,9 @@ def soak_refusing(load: Load, switches: Path, seconds: float) -> None:
     load.stop()
 
 
-def soak_full(load: Load, volume: Path, seconds: float) -> None:
+def soak_full(
+    load: Load, volume: Path, seconds: float, is_felt: Callable[[dict[str, Any]], bool]
+) -> None:
     ballast = volume / "ballast"
     load.start()
     deadline = time.monotonic() + seconds
@@ -207,7 +210,7 @@ def soak_full(load: Load, volume: Path, seconds: float) -> None:
         while time.monotonic() < deadline:
             _fill(file)
             threading.Event().wait(0.05)
-    load.collector.wait_for(lambda status: status["disk"]["state"] == "low")
+    load.collector.wait_for(is_felt)
     ballast.unlink()
     load.stop()
 
@@ -266,16 +269,29 @@ def refusing(directory: Path, seconds: float) -> list[str]:
         return judge(load)
 
 
-def full(directory: Path, seconds: float) -> list[str]:
+def full_store(directory: Path, seconds: float) -> list[str]:
     """Fill the store's volume for a while; returns what is wrong.
 
     Raises OSError if mounting is not allowed here.
     """
-    print(f"full: {seconds:g} s", flush=True)
+    print(f"full store volume: {seconds:g} s", flush=True)
     with small_volume(directory.with_name(directory.name + "-volume")) as volume:
         place = ("--store", f"chdb://{volume}/store", "--disk-low-bytes", str(16 << 20))
         with collecting(directory, *place) as load:
-            soak_full(load, volume, seconds)
+            soak_full(load, volume, seconds, lambda status: status["disk"]["state"] == "low")
+            return judge(load)
+
+
+def full_log(directory: Path, seconds: float) -> list[str]:
+    """Fill the one volume of log and store for a while; returns what is wrong.
+
+    Nothing is refused before the operating system does. Raises OSError as `full_store`.
+    """
+    print(f"full log volume: {seconds:g} s", flush=True)
+    with small_volume(directory) as volume:
+        limits = ("--disk-low-bytes", "0", "--disk-full-bytes", "0")
+        with collecting(volume / "soak", *limits) as load:
+            soak_full(load, volume, seconds, lambda status: status["records"]["rejected"] > 0)
             return judge(load)
 
 
@@ -291,7 +307,8 @@ def main() -> int:
         wrong = kills(place / "kills", arguments.kills)
         wrong += refusing(place / "refusing", arguments.seconds)
         try:
-            wrong += full(place / "full", arguments.seconds)
+            wrong += full_store(place / "full", arguments.seconds)
+            wrong += full_log(place / "full-log", arguments.seconds)
         except OSError as exc:
             print(f"  left out: {exc}")
     print("\n".join(wrong) or "acknowledged = stored, duplicates 0")

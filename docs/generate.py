@@ -126,7 +126,8 @@ Made by `make docs` from the code that writes them.
 are stored every `self_metrics_interval_s` as OTLP metrics of project `stepsight`, in the tables
 `otel_metrics_sum`, `otel_metrics_gauge` and `otel_metrics_histogram`. Counters start at 0 with the
 process. Labels: `signal` is `logs`, `traces` or `metrics`; `reason` says why; `agent` is the first
-word of a client's User-Agent, the first fifty by name and then `other`; `volume` is `wal` or `store`.
+word of a client's User-Agent, the first fifty by name and then `other`; `volume` is `wal` or
+`store`.
 
 | OTLP name | Prometheus name | kind | means |
 |---|---|---|---|

@@ -12,6 +12,7 @@ import pytest
 import soak
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 KILLS = 20
@@ -26,9 +27,12 @@ def test_a_store_that_refuses_for_a_while_loses_and_doubles_nothing(tmp_path: Pa
     assert soak.refusing(tmp_path / "soak", 2.0) == []
 
 
-def test_a_full_store_volume_loses_and_doubles_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fill", [soak.full_store, soak.full_log])
+def test_a_full_volume_loses_and_doubles_nothing(
+    tmp_path: Path, fill: Callable[[Path, float], list[str]]
+) -> None:
     try:
-        wrong = soak.full(tmp_path / "soak", 2.0)
+        wrong = fill(tmp_path / "soak", 2.0)
     except OSError as exc:
         pytest.skip(str(exc))
 
