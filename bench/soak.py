@@ -186,6 +186,7 @@ def soak_kills(load: Load, switches: Path, count: int) -> None:
         threading.Event().wait(random.uniform(0.02, 0.9))
         load.collector.kill()
         load.collector.start()
+    (switches / "lose").unlink()
     load.stop()
 
 

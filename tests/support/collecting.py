@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Collector"]
 
 START_TIMEOUT_S = 60.0
-STORE_TIMEOUT_S = 120.0
+STORE_TIMEOUT_S = 600.0  # many short lives under load leave many segments
 
 
 class Collector:
