@@ -86,7 +86,7 @@ async def _serve(settings: Settings) -> None:
 async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     """Start every part, and leave in `parts` how to stop it; the last one started stops first."""
     otlp_socket, ui_socket = _bind_sockets(settings, parts)
-    store = await asyncio.to_thread(open_store, settings.store)
+    store = await asyncio.to_thread(open_store, settings.store, fsync=settings.store_fsync)
     parts.push_async_callback(asyncio.to_thread, store.close)
     wal = Wal(settings.data_dir / "wal", _wal_limits(settings))
     metrics = Metrics()

@@ -59,6 +59,9 @@ ROWS: tuple[SettingRow, ...] = (
     SettingRow("store", "STEPSIGHT_STORE", "text", None, "",
                "Where rows are kept: chdb:///path or clickhouse://user:password@host:8123/db; "
                "default: chdb in the data directory.", "--store"),
+    SettingRow("store_fsync", "STEPSIGHT_STORE_FSYNC", "switch", False, "",
+               "Have the embedded store sync every insert, so that a power cut takes nothing back; "
+               "inserts take longer.", "--store-fsync"),
     SettingRow("ready_file", "STEPSIGHT_READY_FILE", "path", None, "",
                "File that gets the addresses as JSON once the collector serves.", "--ready-file"),
     SettingRow("insecure", "STEPSIGHT_INSECURE", "switch", False, "",
@@ -104,6 +107,7 @@ class Settings:
     grpc_port: int | None = 4317
     http_port: int = 4318
     ui_port: int = 8050
+    store_fsync: bool = False
     ready_file: Path | None = None
     insecure: bool = False
     max_body_bytes: int = 64 * _MIB

@@ -120,3 +120,17 @@ def test_on_a_full_disk_senders_are_told_to_come_again(start: Callable[..., Coll
     assert metrics_page(collector)["stepsight_rejected_requests_total"] == {
         ("logs", "disk_full"): 1
     }
+
+
+@pytest.mark.parametrize(("arguments", "expected"), [((), "0"), (("--store-fsync",), "1")])
+def test_the_embedded_store_syncs_inserts_if_it_is_told_to(
+    start: Callable[..., Collector], arguments: tuple[str, ...], expected: str
+) -> None:
+    sql = (
+        "SELECT name, value FROM system.merge_tree_settings "
+        "WHERE name IN ('fsync_after_insert', 'fsync_part_directory') ORDER BY name"
+    )
+
+    rows = start(*arguments).query(sql)
+
+    assert rows == [["fsync_after_insert", expected], ["fsync_part_directory", expected]]
