@@ -24,6 +24,7 @@ format: $(STAMP)
 bench: $(STAMP)  ## every number that we claim
 	$(BIN)/python bench/freshness.py
 	$(BIN)/python bench/ingest.py
+	$(BIN)/python bench/breeze.py
 	$(BIN)/python bench/footprint.py
 
 docs: $(STAMP)  ## reference pages that are made from code; leaves no difference

@@ -12,6 +12,7 @@ import click
 
 from stepsight._cli.fields import ROWS
 from stepsight._cli.main import COMMANDS, cli
+from stepsight_collector.breeze import fields
 from stepsight_collector.exposition import families
 from stepsight_collector.metrics import Metrics
 from stepsight_collector.settings import ROWS as COLLECTOR_ROWS
@@ -143,9 +144,37 @@ def metrics_page() -> str:
     return METRICS_HEAD + rows
 
 
+BREEZE = REFERENCE / "breeze-mapping.md"
+
+
+def breeze_page() -> str:
+    """The page of the App Insights protocol: written by hand but for the tables at its end."""
+    head, begin, rest = BREEZE.read_text("utf-8").partition("<!-- tables: begin -->\n")
+    _, end, tail = rest.partition("<!-- tables: end -->")
+    sections = (
+        ("Envelope", fields.ENVELOPE),
+        ("Tags", fields.TAGS),
+        *fields.BASES.items(),
+        ("MetricData.metrics[]", fields.METRIC_POINT),
+    )
+    others = ", ".join(f"`{tag}`" for tag in fields.RESOURCE_TAGS)
+    tables = "".join(_mapping_table(title, rows) for title, rows in sections)
+    return f"{head}{begin}{tables}\nTags that go to the resource: {others}.\n\n{end}{tail}"
+
+
+def _mapping_table(title: str, rows: tuple[fields.Field, ...]) -> str:
+    lines = [f"\n### {title}\n", "| field | OTLP | App Insights column |", "|---|---|---|"]
+    if title in fields.ITEM_TYPES:
+        mark = fields.ITEM_TYPES[title]
+        lines.append(f"| (none) | `{fields.ITEM_TYPE}` = `{mark}` | itemType |")
+    lines += [f"| `{row.name}` | {row.target} | {row.column or '(none)'} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
 PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "cli.md": cli_page,
     REFERENCE / "collector-metrics.md": metrics_page,
+    BREEZE: breeze_page,
 }
 
 

@@ -97,6 +97,14 @@ def test_the_log_knows_nothing_but_itself_and_errors() -> None:
             assert within(sorted(ours), "wal", "errors") == [], name
 
 
+def test_breeze_is_pure() -> None:
+    below = "stepsight_collector."
+    for name, path in modules(COLLECTOR):
+        if name.startswith("breeze"):
+            ours = {each.removeprefix(below) for each in imports(path) if each.startswith(below)}
+            assert within(sorted(ours), "breeze", "errors", "wal.record") == [], name
+
+
 def test_receivers_do_not_reach_past_the_log() -> None:
     names = importers(
         COLLECTOR,

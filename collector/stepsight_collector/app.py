@@ -17,6 +17,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from stepsight_collector.api import build_api
+from stepsight_collector.breeze import LiveMetrics
 from stepsight_collector.disk import DiskWatch, store_directory
 from stepsight_collector.errors import CollectorError, ConfigError
 from stepsight_collector.loader import Loader
@@ -24,6 +25,7 @@ from stepsight_collector.lock import data_dir_lock
 from stepsight_collector.log_limit import LimitedHandler
 from stepsight_collector.metrics import Metrics
 from stepsight_collector.observer import Observer
+from stepsight_collector.receivers.breeze import BreezeRoutes
 from stepsight_collector.receivers.grpc import GrpcReceiver
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
@@ -94,7 +96,8 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     disk = _disk_watch(settings)
     status = StatusSource(settings, store.url, wal, metrics, disk)
 
-    ui = HttpServer(build_api(store, status.as_dict), ui_socket)
+    live = LiveMetrics()
+    ui = HttpServer(build_api(store, status.as_dict, live=live.read), ui_socket)
     parts.push_async_callback(ui.stop)
     await ui.start()
     parts.push_async_callback(loader.stop)
@@ -118,7 +121,8 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
         why_not_ready=wal.why_not_ready,
         metrics_text=observer.prometheus,
     )
-    otlp = HttpServer(build_otlp_app(ingest, pages), otlp_socket)
+    breeze = BreezeRoutes(ingest, live, metrics.breeze)
+    otlp = HttpServer(build_otlp_app(ingest, pages, breeze), otlp_socket)
     parts.push_async_callback(otlp.stop)
     await otlp.start()
 

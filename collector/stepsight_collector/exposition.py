@@ -44,6 +44,12 @@ _LOADER_HELP = {
 }
 
 
+_BREEZE_HELP = {
+    "accepted_items": "Application Insights items that were made durable.",
+    "rejected_items": "Application Insights items that were refused by their index.",
+    "discarded_items": "Application Insights items that clients send for their maker (statsbeat).",
+    "rejected_requests": "Application Insights requests that were refused as a whole.",
+}
 _CUMULATIVE = 2  # AggregationTemporality
 _DISK_STATES = {"ok": 0, "low": 1, "full": 2}
 
@@ -80,6 +86,7 @@ def families(metrics: Metrics, usage: WalUsage, observed: Observed | None = None
     """List every figure."""
     return [
         *_of_signals(metrics),
+        *_of_breeze(metrics),
         *_of_loader(metrics),
         *_of_wal(usage),
         *_of_store(observed or Observed()),
@@ -106,6 +113,12 @@ def _of_signals(metrics: Metrics) -> Iterator[Family]:
         ({"agent": agent}, count) for agent, count in sorted(metrics.agents.items())
     ]
     yield Family("stepsight.agent.requests", "counter", "", "Requests by program.", agents)
+
+
+def _of_breeze(metrics: Metrics) -> Iterator[Family]:
+    for name, text in _BREEZE_HELP.items():
+        value = getattr(metrics.breeze, name)
+        yield Family(f"stepsight.breeze.{name}", "counter", "", text, [({}, value)])
 
 
 def _of_loader(metrics: Metrics) -> Iterator[Family]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from stepsight_collector.wal import SIGNALS, Signal
 
-__all__ = ["Histogram", "LoaderCounters", "Metrics", "SignalCounters"]
+__all__ = ["BreezeCounters", "Histogram", "LoaderCounters", "Metrics", "SignalCounters"]
 
 
 @dataclass(slots=True)
@@ -64,6 +64,16 @@ def _by_signal() -> dict[Signal, Histogram]:
 
 
 @dataclass(slots=True)
+class BreezeCounters:
+    """Items of the Application Insights protocol, and requests that could not be split."""
+
+    accepted_items: int = 0
+    rejected_items: int = 0
+    discarded_items: int = 0
+    rejected_requests: int = 0
+
+
+@dataclass(slots=True)
 class Metrics:
     """All counters.
 
@@ -80,6 +90,7 @@ class Metrics:
     loader: LoaderCounters = field(default_factory=LoaderCounters)
     insert_s: dict[Signal, Histogram] = field(default_factory=_by_signal)
     freshness_s: dict[Signal, Histogram] = field(default_factory=_by_signal)
+    breeze: BreezeCounters = field(default_factory=BreezeCounters)
 
     def count_rejected(self, signal: Signal, reason: str) -> None:
         """Count a refused request."""

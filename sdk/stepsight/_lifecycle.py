@@ -195,7 +195,7 @@ def _handle_sigterm() -> None:
         lifecycle = _state.lifecycle
         if lifecycle is not None:
             lifecycle.terminated(signal.Signals(number).name, number)
-        _state.shutdown(SIGTERM_FLUSH_S)
+        _state.shutdown_bounded(SIGTERM_FLUSH_S)
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 

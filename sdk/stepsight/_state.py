@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from stepsight._client import Client
@@ -21,6 +21,8 @@ lifecycle: Lifecycle | None = None
 capture: RecordCapture | None = None
 _lock = threading.RLock()
 _hooks_installed = False
+# os._exit() is called to be gone at once; what is not sent by then waits on disk.
+OS_EXIT_FLUSH_S = 2.0
 
 
 def init(
@@ -122,6 +124,20 @@ def shutdown(timeout_s: float | None = None) -> None:
         os.environ.pop("STEPSIGHT_MAIN", None)
 
 
+def shutdown_bounded(timeout_s: float) -> None:
+    """Shut down on a thread of its own, and go on without it when the time is over.
+
+    For signal handlers and the like: what they interrupt may hold a lock that shutdown() needs.
+    """
+    thread = threading.Thread(target=shutdown, args=(timeout_s,), daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:  # interpreter shutdown: no thread starts, and none is interrupted
+        shutdown(timeout_s)
+        return
+    thread.join(2 * timeout_s)
+
+
 def _install_capture(started: Client) -> None:
     global capture  # noqa: PLW0603 - see _begin
     from stepsight import _stdio
@@ -157,30 +173,12 @@ def _install_hooks() -> None:
         return
     _hooks_installed = True
     atexit.register(shutdown)
+    _leave_by_exit()
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
+        os.register_at_fork(after_in_child=_after_fork)
     from stepsight import _lifecycle
 
     _lifecycle.install_hooks()
-
-
-_watching_multiprocessing = False
-
-
-def _before_fork() -> None:
-    """Have multiprocessing tell us of its children: only its own hook survives their bootstrap."""
-    global _watching_multiprocessing  # noqa: PLW0603 - see above
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None and not _watching_multiprocessing:
-        _watching_multiprocessing = True
-        util.register_after_fork(_anchor, _in_multiprocessing_child)
-
-
-class _Anchor:
-    """Something to hang a hook on: multiprocessing keeps weak references only."""
-
-
-_anchor = _Anchor()
 
 
 def _after_fork() -> None:
@@ -195,7 +193,14 @@ def _after_fork() -> None:
         client.reset()
 
 
-def _in_multiprocessing_child(_anchor: object) -> None:
-    """Deliver at the end of a multiprocessing child, which runs no atexit functions."""
-    util = sys.modules["multiprocessing.util"]
-    util.Finalize(None, shutdown, exitpriority=-100)
+def _leave_by_exit() -> None:
+    """Deliver before os._exit() too: multiprocessing's forked children end by it."""
+    leave = os._exit
+
+    def deliver_and_leave(status: int) -> NoReturn:
+        if lifecycle is not None:
+            lifecycle.exiting(status)
+        shutdown_bounded(OS_EXIT_FLUSH_S)
+        leave(status)
+
+    os._exit = deliver_and_leave

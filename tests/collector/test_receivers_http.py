@@ -285,3 +285,30 @@ def test_grpc_says_when_to_come_again(
         assert b"google.rpc.RetryInfo" in details, base64.b64encode(details)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b'{"resourceLogs": ["\\ud800"]}', JSON),
+        (b'{"resourceLogs": "\\ud800"}', JSON),
+        (
+            b'{"resourceLogs": [{"scopeLogs": [{"logRecords": [{"severityNumber": Infinity}]}]}]}',
+            JSON,
+        ),
+        (b'{"\\ud800": []}', {"Content-Type": "text/\xff"}),
+    ],
+)
+def test_text_that_is_no_text_is_refused_not_a_failure(
+    tmp_path: Path, body: bytes, headers: dict[str, str]
+) -> None:
+    [answer], _, _ = run(tmp_path, ("/v1/logs", body, headers))
+
+    assert answer[0] in {400, 415}
+    assert b"The collector failed" not in answer[2]
+
+
+def test_runs_of_slashes_are_folded(tmp_path: Path) -> None:
+    [answer], stored, _ = run(tmp_path, ("//v1//logs", log_request()))
+
+    assert (answer[0], stored) == (200, [log_request()])

@@ -35,12 +35,22 @@ MAX_QUERY_BODY_BYTES = 1 << 20
 
 
 def build_api(
-    store: Store, status: Callable[[], Mapping[str, Any]], project: str = "default"
+    store: Store,
+    status: Callable[[], Mapping[str, Any]],
+    project: str = "default",
+    live: Callable[[str], Mapping[str, Any]] = lambda _: {"streams": []},
 ) -> Starlette:
-    """An ASGI application that answers from `store`; `status` is called for each `/api/status`."""
+    """An ASGI application that answers from `store`.
+
+    `status` is called for each `/api/status`, `live` with the project for each `/api/live`, both
+    on the event loop.
+    """
 
     async def answer_status(_request: Request) -> Response:
         return _json(status())
+
+    async def answer_live(_request: Request) -> Response:
+        return _json(live(project))
 
     async def answer_query(request: Request) -> Response:
         sql, max_rows = _query_arguments(await _body(request))
@@ -68,6 +78,7 @@ def build_api(
     return Starlette(
         routes=[
             Route("/api/status", answer_status),
+            Route("/api/live", answer_live),
             Route("/api/runs", reading(runs.list_runs)),
             # A run's id or name may hold slashes, so the longer routes come first.
             Route("/api/runs/{run:path}/logs", reading(logs.run_logs)),

@@ -20,19 +20,24 @@ from stepsight_collector.errors import (
     WalFullError,
 )
 from stepsight_collector.receivers import rpc_status
+from stepsight_collector.receivers.asgi import (
+    JSON,
+    Answer,
+    ClientGoneError,
+    fold_path,
+    read_body,
+    send_answer,
+)
 from stepsight_collector.receivers.compression import decompress
 from stepsight_collector.receivers.otlp_json import json_to_protobuf
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Callable, MutableMapping
 
+    from stepsight_collector.receivers.asgi import AsgiApp, Receive, Send
+    from stepsight_collector.receivers.breeze import BreezeRoutes
     from stepsight_collector.receivers.ingest import Ingest
     from stepsight_collector.wal import Signal
-
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
-    AsgiApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 __all__ = ["HealthPages", "build_otlp_app"]
 
@@ -42,7 +47,7 @@ _SIGNAL_OF_PATH: dict[str, Signal] = {
     "/v1/metrics": "metrics",
 }
 _HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")
-_PROTOBUF, _JSON, _TEXT = "application/x-protobuf", "application/json", "text/plain; charset=utf-8"
+_PROTOBUF, _JSON, _TEXT = "application/x-protobuf", JSON, "text/plain; charset=utf-8"
 _LOG_INTERVAL_S = 60.0
 _log = logging.getLogger("stepsight.receivers.http")
 
@@ -55,16 +60,10 @@ class HealthPages:
     metrics_text: Callable[[], bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    status: int
-    content_type: str
-    body: bytes
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-
-
-def build_otlp_app(ingest: Ingest, pages: HealthPages) -> AsgiApp:
-    """Return the ASGI application of the OTLP/HTTP port."""
+def build_otlp_app(
+    ingest: Ingest, pages: HealthPages, breeze: BreezeRoutes | None = None
+) -> AsgiApp:
+    """Return the ASGI application of the OTLP/HTTP port; `breeze` adds Application Insights."""
     logged_at = float("-inf")
 
     async def app(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -72,46 +71,57 @@ def build_otlp_app(ingest: Ingest, pages: HealthPages) -> AsgiApp:
         if scope["type"] != "http":
             return
         try:
-            answer = await _answer(scope, receive, ingest, pages)
-        except _ClientGoneError:
+            answer = await _answer(scope, receive, ingest, pages, breeze)
+        except ClientGoneError:
             return
         except Exception:  # noqa: BLE001 - a bug here must be an answer, not a dropped connection
             if time.monotonic() - logged_at >= _LOG_INTERVAL_S:
                 logged_at = time.monotonic()
                 _log.exception("request to %s failed", scope["path"])
             answer = _failure(_JSON, 500, rpc_status.INTERNAL, "The collector failed; see its log.")
-        await _send(send, answer)
+        await send_answer(send, answer)
 
     return app
 
 
-class _ClientGoneError(Exception):
-    """The sender closed the connection before its request was whole."""
-
-
 async def _answer(
-    scope: MutableMapping[str, Any], receive: Receive, ingest: Ingest, pages: HealthPages
-) -> _Answer:
-    path, method = scope["path"], scope["method"]
+    scope: MutableMapping[str, Any],
+    receive: Receive,
+    ingest: Ingest,
+    pages: HealthPages,
+    breeze: BreezeRoutes | None,
+) -> Answer:
+    path, method = fold_path(scope["path"]), scope["method"]
     signal = _SIGNAL_OF_PATH.get(path)
     if signal is not None:
         if method != "POST":
             return _not_allowed(path, method, "POST")
         return await _export(signal, dict(scope["headers"]), receive, ingest)
+    if breeze is not None and path in breeze.paths:
+        if method != "POST":
+            return _not_allowed(path, method, "POST")
+        return await breeze.answer(path, scope, receive)
+    return _page(path, method, pages, breeze)
+
+
+def _page(path: str, method: str, pages: HealthPages, breeze: BreezeRoutes | None) -> Answer:
+    """Answer what is no telemetry."""
     if path in _HEALTH_PATHS:
         if method not in {"GET", "HEAD"}:
             return _not_allowed(path, method, "GET")
         return _health(path, pages)
-    known = ", ".join((*_SIGNAL_OF_PATH, *_HEALTH_PATHS))
+    known = ", ".join((*_SIGNAL_OF_PATH, *(breeze.paths if breeze else ()), *_HEALTH_PATHS))
     message = f"There is nothing at {path[:200]}. This port serves {known}."
     return _failure(_JSON, 404, 5, message)
 
 
 async def _export(
     signal: Signal, headers: dict[bytes, bytes], receive: Receive, ingest: Ingest
-) -> _Answer:
+) -> Answer:
     """Take one export request to the disk."""
-    content_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode()
+    content_type = (
+        headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
+    )
     answer_type = _JSON if content_type == _JSON else _PROTOBUF
     try:
         body = await _request_body(signal, content_type, headers, receive, ingest)
@@ -123,7 +133,7 @@ async def _export(
         await ingest.accept(signal, body, client)
     except (MalformedError, StorageError) as exc:
         return _refusal(answer_type, exc)
-    return _Answer(200, answer_type, b"{}" if answer_type == _JSON else b"")
+    return Answer(200, answer_type, b"{}" if answer_type == _JSON else b"")
 
 
 async def _request_body(
@@ -135,10 +145,7 @@ async def _request_body(
             f'Content-Type must be {_PROTOBUF} or {_JSON}, got "{content_type[:100]}".'
         )
     limit = ingest.max_body_bytes
-    declared = headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
-    body = await _read(receive, limit)
+    body = await read_body(receive, headers, limit)
     encoding = headers.get(b"content-encoding")
     if encoding is not None:
         name = encoding.decode("latin-1")
@@ -148,30 +155,7 @@ async def _request_body(
     return body
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _ClientGoneError
-        part = message.get("body", b"")
-        size += len(part)
-        if size > limit:
-            raise _too_large(limit)
-        parts.append(part)
-        if not message.get("more_body", False):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _too_large(limit: int) -> TooLargeError:
-    return TooLargeError(
-        f"The body is over the limit of {limit} bytes. "
-        "Send it in smaller parts, or raise STEPSIGHT_MAX_BODY_BYTES."
-    )
-
-
-def _refusal(content_type: str, exc: CollectorError) -> _Answer:
+def _refusal(content_type: str, exc: CollectorError) -> Answer:
     """Map an error to status, body and headers."""
     if isinstance(exc, StorageError):
         is_full = isinstance(exc, WalFullError)
@@ -187,35 +171,25 @@ def _refusal(content_type: str, exc: CollectorError) -> _Answer:
 
 def _failure(
     content_type: str, status: int, code: int, message: str, retry_after_s: int | None = None
-) -> _Answer:
+) -> Answer:
     if content_type == _JSON:
         body = rpc_status.encode_status_json(code, message)
     else:
         body = rpc_status.encode_status(code, message, retry_after_s)
     headers = () if retry_after_s is None else ((b"retry-after", str(retry_after_s).encode()),)
-    return _Answer(status, content_type, body, headers)
+    return Answer(status, content_type, body, headers)
 
 
-def _not_allowed(path: str, method: str, allowed: str) -> _Answer:
+def _not_allowed(path: str, method: str, allowed: str) -> Answer:
     message = f"{path} takes {allowed}, not {method[:20]}."
     body = rpc_status.encode_status_json(rpc_status.INVALID_ARGUMENT, message)
-    return _Answer(405, _JSON, body, ((b"allow", allowed.encode()),))
+    return Answer(405, _JSON, body, ((b"allow", allowed.encode()),))
 
 
-def _health(path: str, pages: HealthPages) -> _Answer:
+def _health(path: str, pages: HealthPages) -> Answer:
     if path == "/metrics":
-        return _Answer(200, "text/plain; version=0.0.4; charset=utf-8", pages.metrics_text())
+        return Answer(200, "text/plain; version=0.0.4; charset=utf-8", pages.metrics_text())
     reason = pages.why_not_ready() if path == "/readyz" else None
     if reason is None:
-        return _Answer(200, _TEXT, b"ok\n")
-    return _Answer(503, _TEXT, f"not ready: {reason}\n".encode())
-
-
-async def _send(send: Send, answer: _Answer) -> None:
-    headers = [
-        (b"content-type", answer.content_type.encode()),
-        (b"content-length", str(len(answer.body)).encode()),
-        *answer.headers,
-    ]
-    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-    await send({"type": "http.response.body", "body": answer.body})
+        return Answer(200, _TEXT, b"ok\n")
+    return Answer(503, _TEXT, f"not ready: {reason}\n".encode())

@@ -9,7 +9,7 @@ import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from stepsight_collector.errors import (
     DiskFullError,
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from stepsight_collector.receivers.resend import Resends
 
 __all__ = ["Ingest"]
+
+T = TypeVar("T")
 
 # Decompressing 64 KiB takes about 0.3 ms: longer than handing it to a thread and back.
 _INLINE_BYTES = 64 * 1024
@@ -126,7 +128,7 @@ class Ingest:
         self._metrics.signals[signal].received_requests += 1
         self._metrics.count_rejected(signal, _reason(exc))
 
-    async def decode(self, function: Callable[[bytes], bytes], body: bytes) -> bytes:
+    async def decode(self, function: Callable[[bytes], T], body: bytes) -> T:
         """Run decompression or translation of a body, large ones beside the loop."""
         if len(body) < _INLINE_BYTES:
             return function(body)

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 __all__ = ["json_to_protobuf"]
 
+# ParseError is meant for this; half a surrogate pair in a name is a SystemError, Infinity for a
+# whole number an OverflowError, and other odd values come as errors of Python's own.
+_NOT_A_REQUEST = (
+    json_format.ParseError,
+    ArithmeticError,
+    AttributeError,
+    SystemError,
+    TypeError,
+    ValueError,
+)
 _ID_KEYS = frozenset(("traceId", "spanId", "parentSpanId", "trace_id", "span_id", "parent_span_id"))
 
 
@@ -46,7 +56,7 @@ def json_to_protobuf(signal: Signal, body: bytes) -> bytes:
         raise MalformedError(f"The JSON body is not UTF-8 at byte {exc.start}.") from exc
     except RecursionError as exc:
         raise MalformedError("The JSON body is nested too deeply.") from exc
-    except (json_format.ParseError, ValueError) as exc:
+    except _NOT_A_REQUEST as exc:
         name = request.DESCRIPTOR.name
         raise MalformedError(f"The JSON body is not a {name}: {exc}") from exc
 

@@ -29,7 +29,7 @@ _RETRY_INFO_TYPE = b"type.googleapis.com/google.rpc.RetryInfo"
 
 def encode_status(code: int, message: str, retry_after_s: int | None = None) -> bytes:
     """Encode a Status; with `retry_after_s` it carries a RetryInfo."""
-    status = b"\x08" + encode_varint(code) + _bytes_field(0x12, message.encode())
+    status = b"\x08" + encode_varint(code) + _bytes_field(0x12, message.encode("utf-8", "replace"))
     if retry_after_s is None:
         return status
     delay = _bytes_field(0x0A, b"\x08" + encode_varint(retry_after_s))
@@ -40,7 +40,9 @@ def encode_status(code: int, message: str, retry_after_s: int | None = None) -> 
 
 def encode_status_json(code: int, message: str) -> bytes:
     """Encode a Status as JSON, on one line."""
-    return json.dumps({"code": code, "message": message}, ensure_ascii=False).encode()
+    return json.dumps({"code": code, "message": message}, ensure_ascii=False).encode(
+        "utf-8", "replace"
+    )
 
 
 def _bytes_field(tag: int, value: bytes) -> bytes:
