@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test lint bench docs format clean
+.PHONY: demo test lint bench soak docs format clean
 
 demo: $(STAMP)  ## start the collector, run the sample pipeline, show the result
 	@$(BIN)/stepsight demo --fail evaluate
@@ -29,6 +29,9 @@ bench: $(STAMP)  ## every number that we claim
 
 docs: $(STAMP)  ## reference pages that are made from code; leaves no difference
 	$(BIN)/python docs/generate.py
+
+soak: $(STAMP)  ## kill -9, a full store and a refusing one, under load; SOAK="--kills 200 --seconds 120"
+	PYTHONPATH=tests/support $(BIN)/python bench/soak.py $(SOAK)
 
 $(STAMP): pyproject.toml
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import rotel
+
 from _load import Collector, collector, cpu_s, logs_request, rss_mb, send_all
 
 ROUND_BODIES = 40  # distinct bodies, sent over and over

@@ -13,7 +13,10 @@ import click
 from stepsight._cli.fields import ROWS
 from stepsight._cli.main import COMMANDS, cli
 from stepsight_collector.breeze import fields
+from stepsight_collector.exposition import families
+from stepsight_collector.metrics import Metrics
 from stepsight_collector.settings import ROWS as COLLECTOR_ROWS
+from stepsight_collector.wal import WalUsage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,6 +119,32 @@ def _collector_options() -> Iterator[str]:
     yield "\n"
 
 
+METRICS_HEAD = """\
+# The collector's own metrics
+
+Made by `make docs` from the code that writes them.
+
+`GET /metrics` on the OTLP/HTTP port (4318) shows them in Prometheus' text format. The same figures
+are stored every `self_metrics_interval_s` as OTLP metrics of project `stepsight`, in the tables
+`otel_metrics_sum`, `otel_metrics_gauge` and `otel_metrics_histogram`. Counters start at 0 with the
+process. Labels: `signal` is `logs`, `traces` or `metrics`; `reason` says why; `agent` is the first
+word of a client's User-Agent, the first fifty by name and then `other`; `volume` is `wal` or
+`store`.
+
+| OTLP name | Prometheus name | kind | means |
+|---|---|---|---|
+"""
+
+
+def metrics_page() -> str:
+    """The page of the collector's own metrics."""
+    rows = "".join(
+        f"| `{each.name}` | `{each.prometheus_name}` | {each.kind} | {each.help} |\n"
+        for each in families(Metrics(), WalUsage(0, 0, 0.0))
+    )
+    return METRICS_HEAD + rows
+
+
 BREEZE = REFERENCE / "breeze-mapping.md"
 
 
@@ -184,6 +213,7 @@ def settings_page() -> str:
 PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "cli.md": cli_page,
     REFERENCE / "settings.md": settings_page,
+    REFERENCE / "collector-metrics.md": metrics_page,
     BREEZE: breeze_page,
 }
 

@@ -18,16 +18,20 @@ from typing import TYPE_CHECKING
 
 from stepsight_collector.api import build_api
 from stepsight_collector.breeze import LiveMetrics
+from stepsight_collector.disk import DiskWatch, store_directory
 from stepsight_collector.errors import CollectorError, ConfigError
 from stepsight_collector.gate import Gate, open_gate, record_limits
 from stepsight_collector.loader import Loader
 from stepsight_collector.lock import data_dir_lock
-from stepsight_collector.metrics import Metrics, render_prometheus
+from stepsight_collector.log_limit import LimitedHandler
+from stepsight_collector.metrics import Metrics
+from stepsight_collector.observer import Observer
 from stepsight_collector.receivers.breeze import BreezeRoutes
 from stepsight_collector.receivers.front import with_cors, with_prefix
 from stepsight_collector.receivers.grpc import GrpcReceiver
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
+from stepsight_collector.receivers.resend import Resends
 from stepsight_collector.receivers.serving import HttpServer, bind
 from stepsight_collector.receivers.shares import Shares
 from stepsight_collector.settings import ROWS, Settings, is_loopback, load_settings
@@ -88,13 +92,14 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     """Start every part, and leave in `parts` how to stop it; the last one started stops first."""
     gate = await open_gate(settings, parts)
     otlp_socket, ui_socket = _bind_sockets(settings, parts)
-    store = await asyncio.to_thread(open_store, settings.store)
+    store = await asyncio.to_thread(open_store, settings.store, fsync=settings.store_fsync)
     parts.push_async_callback(asyncio.to_thread, store.close)
     wal = Wal(settings.data_dir / "wal", _wal_limits(settings))
     metrics = Metrics()
     gate.door.shares = Shares(lambda: wal.fill)
     loader = Loader(store, wal, metrics)
-    status = StatusSource(settings, store.url, wal, metrics)
+    disk = _disk_watch(settings)
+    status = StatusSource(settings, store.url, wal, metrics, disk)
 
     live = LiveMetrics()
     api = build_api(store, status.as_dict, gate.door.access, live.read)
@@ -106,15 +111,29 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     await loader.start()
     parts.push_async_callback(_drain, loader, wal, settings.drain_timeout_s)
     parts.push_async_callback(wal.close)
-    await wal.start(loader.submit)
+    resends = _resends(settings)
+    if resends is None:
+        await wal.start(loader.submit)
+    else:
+        await wal.start(loader.submit, resends.remember)
 
-    ingest = Ingest(wal, metrics, settings.max_body_bytes, record_limits=record_limits(settings))
+    ingest = Ingest(
+        wal,
+        metrics,
+        settings.max_body_bytes,
+        record_limits=record_limits(settings),
+        resends=resends,
+        disk=disk,
+    )
     parts.callback(ingest.close)
+    observer = Observer(store, wal, metrics, disk, settings.self_metrics_interval_s)
+    parts.push_async_callback(observer.stop)
+    await observer.start(ingest)
     grpc_port = await _start_grpc(settings, ingest, gate, parts)
     # A store that is away is no reason to refuse requests: the WAL takes them.
     pages = HealthPages(
         why_not_ready=wal.why_not_ready,
-        metrics_text=lambda: render_prometheus(metrics, wal.usage()),
+        metrics_text=observer.prometheus,
         is_guarded=not is_loopback(settings.host),
     )
     breeze = BreezeRoutes(ingest, gate.door, live, metrics.breeze)
@@ -166,6 +185,21 @@ async def _drain(loader: Loader, wal: Wal, timeout_s: float) -> None:
             timeout_s,
             wal.usage().segments,
         )
+
+
+def _disk_watch(settings: Settings) -> DiskWatch:
+    return DiskWatch(
+        settings.data_dir,
+        store_directory(settings.store),
+        settings.disk_low_bytes,
+        settings.disk_full_bytes,
+    )
+
+
+def _resends(settings: Settings) -> Resends | None:
+    if settings.resend_window_s == 0:
+        return None
+    return Resends(settings.resend_window_s, settings.resend_window_requests)
 
 
 def _wal_limits(settings: Settings) -> WalLimits:
@@ -235,7 +269,9 @@ def _parser(prog: str) -> argparse.ArgumentParser:
 
 def _configure_logging() -> None:
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        handlers=[LimitedHandler()],
     )
     # Its warnings are one for each request that is no HTTP; those are counted (/metrics).
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -13,7 +13,8 @@ CollectorError
 ├── BusyError              a request that is refused for now, before anything was spent on it
 │   └── QuotaError         a project has used up what it may send for now
 └── StorageError           the write-ahead log could not be written
-    └── WalFullError       the write-ahead log has reached its quota
+    ├── WalFullError       the write-ahead log has reached its quota
+    └── DiskFullError      the volume of the write-ahead log has no room left
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ __all__ = [
     "BusyError",
     "CollectorError",
     "ConfigError",
+    "DiskFullError",
     "ForbiddenError",
     "LockedError",
     "MalformedError",
@@ -102,3 +104,9 @@ class WalFullError(StorageError):
     """The write-ahead log has reached its quota because the store does not keep up."""
 
     retry_after_s = 10
+
+
+class DiskFullError(StorageError):
+    """The volume of the write-ahead log has no room left for what would be accepted."""
+
+    retry_after_s = 30

@@ -1,30 +1,32 @@
 """Moves sealed WAL segments into the store, each exactly once.
 
 One task for each signal, in the order of sealing. A segment leaves the WAL only after the store has
-it; until then the
-same bytes are sent under the same token again and again, so a crash or a time-out at any point adds
-nothing twice.
+it; until then the same bytes are sent under the same token again and again, so a crash or a
+time-out at any point adds nothing twice.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from stepsight_collector.nested import flatten_nested
+from stepsight_collector.nested import storable
+from stepsight_collector.poison import UNREADABLE, store_the_rest
 from stepsight_collector.store import StoreError, StoreRefusedError
-from stepsight_collector.wal import SIGNALS, Entry, encode_entry, read_entries
+from stepsight_collector.wal import SIGNALS, encode_entry, read_entries, read_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
+    from pathlib import Path
 
     from stepsight_collector.metrics import Metrics
     from stepsight_collector.store import Store
-    from stepsight_collector.wal import SegmentInfo, Signal, Wal
+    from stepsight_collector.wal import SegmentInfo, Wal
 
-__all__ = ["Loader", "storable"]
+__all__ = ["Loader"]
 
 T = TypeVar("T")
 
@@ -38,12 +40,19 @@ class Loader:
     """Takes sealed segments with `submit`, which never blocks."""
 
     def __init__(
-        self, store: Store, wal: Wal, metrics: Metrics, retry_first_s: float = RETRY_FIRST_S
+        self,
+        store: Store,
+        wal: Wal,
+        metrics: Metrics,
+        *,
+        retry_first_s: float = RETRY_FIRST_S,
+        clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._store = store
         self._wal = wal
         self._metrics = metrics
         self._retry_first_s = retry_first_s
+        self._clock = clock
         self._queues: dict[str, asyncio.Queue[SegmentInfo]] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -82,91 +91,85 @@ class Loader:
     async def _run(self, queue: asyncio.Queue[SegmentInfo]) -> None:
         while True:
             segment = await queue.get()
-            await self._load(segment)
+            if not await self._load(segment):
+                queue.put_nowait(segment)
             queue.task_done()
 
-    async def _load(self, segment: SegmentInfo) -> None:
+    async def _load(self, segment: SegmentInfo) -> bool:
+        """Store a segment, however long the store is away.
+
+        False: the segment itself cannot be read now. The others go first, so that one bad file
+        does not keep them from being stored.
+        """
         delay_s = self._retry_first_s
         while True:
+            started = time.perf_counter()
             try:
                 refused = await _finished(asyncio.to_thread(self._insert, segment))
-            except (StoreError, OSError) as exc:
+            except FileNotFoundError as exc:
+                self._lost(segment, exc)
+                return True
+            except Exception as exc:  # noqa: BLE001 - the one task of this signal must not end
                 self._failed(segment, exc)
                 await asyncio.sleep(delay_s)
+                if not isinstance(exc, StoreError):
+                    return False
                 delay_s = min(delay_s * 2, RETRY_MAX_S)
-                continue
-            break
+            else:
+                self._stored(segment, refused, time.perf_counter() - started)
+                return True
+
+    def _stored(self, segment: SegmentInfo, refused: int, took_s: float) -> None:
         self._metrics.loader.refused_records += refused
         self._metrics.loader.refused_segments += bool(refused)
         self._metrics.count_stored(segment.signal, segment.records - refused)
+        self._metrics.insert_s[segment.signal].observe(took_s)
+        age_s = (self._clock() - segment.first_received_unix_nano) / 1e9
+        self._metrics.freshness_s[segment.signal].observe(max(0.0, age_s))
         self._wal.confirm(segment)
 
     def _failed(self, segment: SegmentInfo, exc: Exception) -> None:
         counters = self._metrics.loader
         counters.retries += 1
-        if counters.last_error is None:
+        counters.last_error = str(exc)
+        if isinstance(exc, (StoreError, OSError)):
             _log.warning(
                 "segment %s is not stored yet and will be tried again: %s", segment.path, exc
             )
-        counters.last_error = str(exc)
+        else:
+            _log.error("segment %s cannot be loaded; a bug", segment.path, exc_info=exc)
+
+    def _lost(self, segment: SegmentInfo, exc: FileNotFoundError) -> None:
+        """Count a segment whose file somebody took away: there is nothing to try again."""
+        _log.error("segment %s is gone before it was stored: %s", segment.path, exc)
+        self._metrics.loader.lost_records += segment.records
+        self._wal.confirm(segment)
 
     def _insert(self, segment: SegmentInfo) -> int:
         """Store a segment; returns how many of its records the store refused for good."""
         try:
             self._store.insert(segment.signal, _payload(segment), segment.token)
-        except StoreRefusedError as exc:
+        except (StoreRefusedError, *UNREADABLE) as exc:
             _log.warning(
-                "the store refuses segment %s, trying its requests one by one: %s",
-                segment.path,
-                exc,
+                "segment %s is refused, looking for the request to blame: %s", segment.path, exc
             )
-            return self._insert_one_by_one(segment)
+            return store_the_rest(self._store, segment)
         return 0
 
-    def _insert_one_by_one(self, segment: SegmentInfo) -> int:
-        """Store what the store takes of a poison segment, set the other requests aside."""
-        refused: list[Entry] = []
-        for index, entry in enumerate(read_entries(segment.path)):
-            if not self._insert_one(segment, index, entry):
-                refused.append(entry)
-        if refused:
-            aside = segment.path.with_suffix(".refused")
-            aside.write_bytes(b"".join(part for entry in refused for part in encode_entry(entry)))
-        return sum(entry.records for entry in refused)
 
-    def _insert_one(self, segment: SegmentInfo, index: int, entry: Entry) -> bool:
-        payload = b"".join(encode_entry(storable(segment.signal, entry)))
-        try:
-            self._store.insert(segment.signal, payload, f"{segment.token}/{index}")
-        except StoreRefusedError as exc:
-            _log.warning("request %d of %s is refused by the store: %s", index, segment.path, exc)
-            return False
-        return True
-
-
-def _payload(segment: SegmentInfo) -> bytes:
+def _payload(segment: SegmentInfo) -> bytes | Path:
     """The segment as the store reads it: the file itself, unless it holds nested values."""
-    if not segment.nested:
-        return segment.path.read_bytes()
-    return b"".join(_rewritten(segment))
+    if segment.nested:
+        return b"".join(_rewritten(segment))
+    if segment.path.stat().st_size == segment.size_bytes:
+        return segment.path
+    # Remains of a group that was refused to its senders, and could not be cut off.
+    return read_segment(segment.path, segment.size_bytes)
 
 
 def _rewritten(segment: SegmentInfo) -> Iterator[bytes]:
-    for entry in read_entries(segment.path):
+    for entry in read_entries(segment.path, segment.size_bytes):
         yield from encode_entry(storable(segment.signal, entry))
-
-
-def storable(signal: Signal, entry: Entry) -> Entry:
-    """The entry as the store can read it: nested attribute values have become JSON text."""
-    if not entry.nested:
-        return entry
-    return Entry(
-        request=flatten_nested(signal, entry.request),
-        received_time_unix_nano=entry.received_time_unix_nano,
-        project=entry.project,
-        client=entry.client,
-        records=entry.records,
-    )
 
 
 async def _finished(work: Coroutine[object, object, T]) -> T:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from stepsight_collector.receivers.check import REQUEST_TYPES
+from stepsight_collector.wal import Entry
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
     from stepsight_collector.wal import Signal
 
-__all__ = ["flatten_nested"]
+__all__ = ["flatten_nested", "storable"]
 
 _NESTED = frozenset({"array_value", "kvlist_value"})
 
@@ -47,6 +48,19 @@ def flatten_nested(signal: Signal, request: bytes) -> bytes:
     message = REQUEST_TYPES[signal].FromString(request)
     _flatten(message)
     return message.SerializeToString()
+
+
+def storable(signal: Signal, entry: Entry) -> Entry:
+    """The entry as the store can read it: nested attribute values have become JSON text."""
+    if not entry.nested:
+        return entry
+    return Entry(
+        request=flatten_nested(signal, entry.request),
+        received_time_unix_nano=entry.received_time_unix_nano,
+        project=entry.project,
+        client=entry.client,
+        records=entry.records,
+    )
 
 
 def _flatten(message: Message) -> None:

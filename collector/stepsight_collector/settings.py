@@ -62,6 +62,9 @@ ROWS: tuple[SettingRow, ...] = (
     SettingRow("store", "STEPSIGHT_STORE", "text", None, "",
                "Where rows are kept: chdb:///path or clickhouse://user:password@host:8123/db; "
                "default: chdb in the data directory.", "--store"),
+    SettingRow("store_fsync", "STEPSIGHT_STORE_FSYNC", "switch", False, "",
+               "Have the embedded store sync every insert, so that a power cut takes nothing back; "
+               "inserts take longer.", "--store-fsync"),
     SettingRow("ready_file", "STEPSIGHT_READY_FILE", "path", None, "",
                "File that gets the addresses as JSON once the collector serves.", "--ready-file"),
     SettingRow("insecure", "STEPSIGHT_INSECURE", "switch", False, "",
@@ -138,6 +141,19 @@ ROWS: tuple[SettingRow, ...] = (
     SettingRow("wal_quota_bytes", "STEPSIGHT_WAL_QUOTA_BYTES", "whole", 4096 * _MIB, "bytes",
                "How much the write-ahead log may hold before requests are refused.",
                "--wal-quota-bytes", 1),
+    SettingRow("disk_low_bytes", "STEPSIGHT_DISK_LOW_BYTES", "whole", 1024 * _MIB, "bytes",
+               "Free room below which DEBUG log records are shed.", "--disk-low-bytes"),
+    SettingRow("disk_full_bytes", "STEPSIGHT_DISK_FULL_BYTES", "whole", 256 * _MIB, "bytes",
+               "Free room below which requests are refused.", "--disk-full-bytes"),
+    SettingRow("resend_window_s", "STEPSIGHT_RESEND_WINDOW_S", "whole", 600, "seconds",
+               "How long a request is known, so that sending it again adds nothing; 0 is off.",
+               "--resend-window-s"),
+    SettingRow("resend_window_requests", "STEPSIGHT_RESEND_WINDOW_REQUESTS", "whole", 200_000,
+               "requests", "How many requests are known at most; each takes about 90 bytes.",
+               "--resend-window-requests", 1),
+    SettingRow("self_metrics_interval_s", "STEPSIGHT_SELF_METRICS_INTERVAL_S", "whole", 15,
+               "seconds", "How often the collector stores its own metrics, as project "
+               '"stepsight"; 0 is never.', "--self-metrics-interval-s"),
     SettingRow("drain_timeout_s", "STEPSIGHT_DRAIN_TIMEOUT_S", "whole", 20, "seconds",
                "How long a stop waits for the store to take what is in the log.",
                "--drain-timeout-s"),
@@ -154,6 +170,7 @@ class Settings:
     grpc_port: int | None = 4317
     http_port: int = 4318
     ui_port: int = 8050
+    store_fsync: bool = False
     ready_file: Path | None = None
     insecure: bool = False
     tokens_file: Path | None = None
@@ -182,6 +199,11 @@ class Settings:
     wal_segment_records: int = 1_000_000
     wal_segment_age_ms: int = 150
     wal_quota_bytes: int = 4096 * _MIB
+    disk_low_bytes: int = 1024 * _MIB
+    disk_full_bytes: int = 256 * _MIB
+    resend_window_s: int = 600
+    resend_window_requests: int = 200_000
+    self_metrics_interval_s: int = 15
     drain_timeout_s: int = 20
 
 

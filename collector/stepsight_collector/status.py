@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
+    from stepsight_collector.disk import DiskWatch
     from stepsight_collector.metrics import Metrics
     from stepsight_collector.settings import Settings
     from stepsight_collector.wal import Wal
@@ -46,12 +47,15 @@ class Endpoints:
 class StatusSource:
     """Collects the status from the parts. `endpoints` is set once the collector serves."""
 
-    def __init__(self, settings: Settings, store_url: str, wal: Wal, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, store_url: str, wal: Wal, metrics: Metrics, disk: DiskWatch
+    ) -> None:
         self.endpoints: Endpoints | None = None
         self._settings = settings
         self._store_url = store_url
         self._wal = wal
         self._metrics = metrics
+        self._disk = disk
         self._started_at = datetime.now(UTC)
 
     def as_dict(self) -> dict[str, Any]:
@@ -76,4 +80,10 @@ class StatusSource:
                 "rejected": sum(self._metrics.rejected.values()),
             },
             "loader": {"last_error": self._metrics.loader.last_error},
+            "disk": {
+                "state": self._disk.state,
+                "free_bytes": self._disk.free_bytes,
+                "shed_records": sum(self._metrics.shed.values()),
+                "message": self._disk.message(),
+            },
         }

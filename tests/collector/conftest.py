@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from stepsight_collector.metrics import Metrics, render_prometheus
+from stepsight_collector.exposition import render_prometheus
+from stepsight_collector.metrics import Metrics
 from stepsight_collector.receivers.connection import ConnectionLimits
 from stepsight_collector.receivers.door import Door
 from stepsight_collector.receivers.front import with_cors, with_prefix

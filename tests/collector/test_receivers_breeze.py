@@ -16,7 +16,8 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from stepsight_collector.access import Access
 from stepsight_collector.breeze import LiveMetrics
 from stepsight_collector.errors import AccessError, StorageError, WalFullError
-from stepsight_collector.metrics import Metrics, render_prometheus
+from stepsight_collector.exposition import render_prometheus
+from stepsight_collector.metrics import Metrics
 from stepsight_collector.receivers.breeze import BreezeRoutes
 from stepsight_collector.receivers.door import Door
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app

@@ -15,7 +15,8 @@ from backports import zstd
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from stepsight_collector.errors import StorageError, WalFullError
-from stepsight_collector.metrics import Metrics, render_prometheus
+from stepsight_collector.exposition import render_prometheus
+from stepsight_collector.metrics import Metrics
 from stepsight_collector.receivers.connection import ConnectionLimits
 from stepsight_collector.receivers.door import Door
 from stepsight_collector.receivers.grpc import GrpcReceiver

@@ -37,7 +37,7 @@ def project(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def insert(store: Store, project: str) -> Insert:
     """Store requests the way the loader does; returns the token."""
-    from stepsight_collector.loader import storable  # the loader's own rewriting of nested values
+    from stepsight_collector.nested import storable  # the loader's own rewriting of nested values
 
     tokens = itertools.count()
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from stepsight_collector.errors import (
     AccessError,
     BusyError,
+    DiskFullError,
     MalformedError,
     QuotaError,
     StorageError,
@@ -20,12 +22,15 @@ from stepsight_collector.errors import (
     WalFullError,
 )
 from stepsight_collector.receivers.judge import Judged, RecordLimits, judge
+from stepsight_collector.receivers.shed import without_debug
 from stepsight_collector.wal import Entry, Signal, Wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stepsight_collector.disk import DiskWatch
     from stepsight_collector.metrics import Metrics
+    from stepsight_collector.receivers.resend import Resends
 
 __all__ = ["Ingest"]
 
@@ -47,13 +52,18 @@ class Ingest:
         metrics: Metrics,
         max_body_bytes: int,
         clock: Callable[[], int] = time.time_ns,
+        *,
         record_limits: RecordLimits | None = None,
+        resends: Resends | None = None,
+        disk: DiskWatch | None = None,
     ) -> None:
         self.max_body_bytes = max_body_bytes
         self._wal = wal
         self._metrics = metrics
         self._clock = clock
         self._record_limits = record_limits or RecordLimits()
+        self._resends = resends
+        self._disk = disk
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="decode")
 
     async def accept(
@@ -62,17 +72,19 @@ class Ingest:
         """Keep a protobuf request; returns what of it was kept when that is durable.
 
         Raises `MalformedError` for what can never be stored and `StorageError` for what the
-        sender should send again later. An empty request is valid, and nothing is written for it.
+        sender should send again later. An empty request is valid, and nothing is written for it,
+        nor for one that was sent before. When the disk is low, DEBUG log records are left out.
         """
         counters = self._metrics.signals[signal]
         counters.received_requests += 1
         counters.received_bytes += len(body)
+        self._metrics.count_agent(client)
         try:
             if len(body) > self.max_body_bytes:
                 raise TooLargeError(
                     f"The body has {len(body)} bytes, the limit is {self.max_body_bytes}."
                 )
-            judged = await self._judge(signal, body)
+            judged = self._with_room_for(signal, await self._judge(signal, body))
             if judged.records:
                 entry = Entry(
                     request=judged.body,
@@ -82,7 +94,9 @@ class Ingest:
                     nested=judged.nested,
                     records=judged.records,
                 )
-                await self._wal.append(signal, entry)
+                if not await self._keep(signal, entry):
+                    counters.resent_requests += 1
+                    return judged
         except (MalformedError, StorageError) as exc:
             self._metrics.count_rejected(signal, _reason(exc))
             raise
@@ -101,6 +115,35 @@ class Ingest:
             return judge(signal, body, self._record_limits)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, judge, signal, body, self._record_limits)
+
+    def _with_room_for(self, signal: Signal, judged: Judged) -> Judged:
+        """Leave out what a low disk has no room for. Raises `DiskFullError`."""
+        if self._disk is None or self._disk.state == "ok":
+            return judged
+        if self._disk.state == "full":
+            raise DiskFullError(self._disk.message())
+        if signal != "logs":
+            return judged
+        body, shed = without_debug(judged.body)
+        if not shed:
+            return judged
+        self._metrics.shed[signal, "disk_low"] += shed
+        return replace(
+            judged,
+            body=body,
+            records=judged.records - shed,
+            rejected=judged.rejected + shed,
+            reason=judged.reason or self._disk.message() or "",
+        )
+
+    async def _keep(self, signal: Signal, entry: Entry) -> bool:
+        """Make an entry durable; False if it is a request that was kept before."""
+        if self._resends is None:
+            await self._wal.append(signal, entry)
+            return True
+        return await self._resends.keep(
+            signal, entry.project, entry.request, lambda: self._wal.append(signal, entry)
+        )
 
     def count_rejected(self, signal: Signal, exc: Exception) -> None:
         """Count a request that was refused before its body could be read."""
@@ -125,6 +168,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (BusyError, "busy"),
     (TooLargeError, "too_large"),
     (WalFullError, "wal_full"),
+    (DiskFullError, "disk_full"),
     (StorageError, "storage"),
     (MalformedError, "malformed"),
 )

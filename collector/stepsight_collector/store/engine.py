@@ -82,6 +82,8 @@ _CONFIG = """<clickhouse>
     <background_distributed_schedule_pool_size>1</background_distributed_schedule_pool_size>
     <timezone>UTC</timezone>
     <merge_tree>
+        <fsync_after_insert>{fsync:d}</fsync_after_insert>
+        <fsync_part_directory>{fsync:d}</fsync_part_directory>
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
         <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
@@ -92,26 +94,34 @@ _CONFIG = """<clickhouse>
 ENGINE_MEMORY_BYTES = 1200 << 20
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, fsync: bool = False) -> Store:
     """Open the store at a URL, with its schema applied.
 
     `chdb:///path` is the embedded engine, `clickhouse[s]://user:password@host:port/database` a
-    server. Blocks until the engine is there (embedded: about a second). Raises ConfigError for a
-    URL of another form, StoreError when the engine cannot be opened, SchemaTooNewError when a
-    newer stepsight wrote the store.
+    server. With `fsync` the embedded engine syncs every insert: without it a power cut may take
+    back rows that were written in the last half minute. Blocks until the engine is there
+    (embedded: about a second). Raises ConfigError for a URL of another form, StoreError when the
+    engine cannot be opened, SchemaTooNewError when a newer stepsight wrote the store.
     """
-    connect, schema = _connector(url)
+    connect, schema, scratch = _connector(url, fsync=fsync)
     try:
         migrator = connect({})
         try:
             migrate(migrator)
         finally:
             migrator.close()
-        writers = {signal: connect(WRITE_SETTINGS) for signal in SIGNALS}
+        writers = {signal: connect({}) for signal in SIGNALS}
         readers = [connect({**READ_SETTINGS, "readonly": 1}) for _ in range(READERS)]
     except ClickHouseError as exc:
         raise StoreError(f"cannot open the store {_public(url)}: {engine_message(exc)}") from exc
-    return Store(_public(url), writers, readers, schema, close=lambda: None)
+    return Store(
+        _public(url),
+        writers,
+        readers,
+        insert_settings={**WRITE_SETTINGS, **schema},
+        scratch=scratch,
+        close=lambda: None,
+    )
 
 
 def migrate(client: Client, migrations: list[Migration] | None = None) -> int:
@@ -150,15 +160,18 @@ def _repeatable(sql: str) -> str:
     return sql
 
 
-def _connector(url: str) -> tuple[Connect, dict[str, str]]:
-    """How to connect, and the settings by which the engine finds the protobuf schema."""
+def _connector(url: str, *, fsync: bool) -> tuple[Connect, dict[str, str], Path | None]:
+    """Return how to connect, by which settings the engine finds the protobuf schema, and scratch.
+
+    Scratch is the directory from which the engine reads what is to be inserted; None: it does not.
+    """
     parts = urlsplit(url)
     common.set_setting("autogenerate_session_id", False)
     if parts.scheme == "chdb":
-        return _chdb_connector(Path(unquote(parts.path)))
+        return _chdb_connector(Path(unquote(parts.path)), fsync=fsync)
     if parts.scheme in {"clickhouse", "clickhouses"} and parts.hostname:
         schema = {"format_schema_source": "string", "format_schema": load_proto()}
-        return _server_connector(parts), schema
+        return _server_connector(parts), schema, None
     raise ConfigError(
         [
             (
@@ -183,7 +196,7 @@ def _server_connector(parts: SplitResult) -> Connect:
     )
 
 
-def _chdb_connector(path: Path) -> tuple[Connect, dict[str, str]]:
+def _chdb_connector(path: Path, *, fsync: bool) -> tuple[Connect, dict[str, str], Path]:
     if ":" in str(path):
         raise ConfigError(
             [f'The embedded store cannot be in a path with a colon, got "{path}". Choose another.']
@@ -191,7 +204,7 @@ def _chdb_connector(path: Path) -> tuple[Connect, dict[str, str]]:
     config, schema = path / "stepsight.config.xml", path / "stepsight.proto"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        _keep_file(config, _CONFIG.format(memory=ENGINE_MEMORY_BYTES))
+        _keep_file(config, _CONFIG.format(memory=ENGINE_MEMORY_BYTES, fsync=fsync))
         _keep_file(schema, load_proto())
     except OSError as exc:
         raise StoreError(f"cannot open the store in {path}: {exc}") from exc
@@ -203,6 +216,7 @@ def _chdb_connector(path: Path) -> tuple[Connect, dict[str, str]]:
             interface="chdb", path=str(path), chdb_options=options, settings=settings
         ),
         {"format_schema_source": "file", "format_schema": str(schema)},
+        path,
     )
 
 

@@ -12,7 +12,8 @@ import queue
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
@@ -37,12 +38,16 @@ INGEST_COLUMNS = ("project", "received_time_unix_nano", "client", "request")
 
 # A segment that fails with one of these would fail for ever: the bytes are to blame, not the
 # engine.
-# CANNOT_READ_ALL_DATA, CANNOT_PARSE_*, UNKNOWN_PROTOBUF_FORMAT, PROTOBUF_BAD_CAST, INCORRECT_DATA,
-# TOO_LARGE_STRING_SIZE …
-_CONTENT_CODES = frozenset({6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 131, 433, 434, 443})
+# ATTEMPT_TO_READ_AFTER_EOF, CANNOT_READ_ALL_DATA, CANNOT_PARSE_*, TYPE_MISMATCH, INCORRECT_DATA,
+# TOO_LARGE_STRING_SIZE, PROTOBUF_BAD_CAST, UNKNOWN_PROTOBUF_FORMAT … but not
+# CANNOT_PARSE_PROTOBUF_SCHEMA (434): that is our own file, and would condemn every segment.
+_CONTENT_CODES = frozenset({6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 128, 131, 436, 444})
 # TIMEOUT_EXCEEDED, TOO_MANY_ROWS, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES,
 # QUERY_WAS_CANCELLED
 _LIMIT_CODES = frozenset({158, 159, 241, 307, 394, 396})
+
+# INFILE takes a path with these as a pattern.
+_PATTERN = frozenset("*?{}[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,9 @@ class Store:
         url: str,
         writers: Mapping[str, Client],
         readers: Sequence[Client],
-        schema: Mapping[str, str],
+        *,
+        insert_settings: Mapping[str, Any],
+        scratch: Path | None,
         close: Callable[[], None],
     ) -> None:
         self.url = url
@@ -86,36 +93,58 @@ class Store:
             self._readers.put(reader)
         self._reader_count = len(readers)
         self._close = close
-        self._schema = dict(schema)
+        self._insert_settings = dict(insert_settings)
+        self._scratch = scratch
 
-    def insert(self, signal: str, payload: bytes, token: str) -> None:
-        """Store a segment: length-delimited `Ingest` messages of one signal.
+    def insert(self, signal: str, payload: bytes | Path, token: str) -> None:
+        """Store a segment: length-delimited `Ingest` messages of one signal, or a file of them.
 
         Storing the same bytes under the same `token` again adds nothing, after a crash and after a
-        time-out too.
-        Raises StoreRefusedError when the engine cannot read the bytes, StoreError when trying again
-        may help.
+        time-out too. Raises StoreRefusedError when the engine cannot read the bytes, and then
+        nothing of them is stored; StoreError when trying again may help.
 
         Source: ClickHouse, "Deduplicating inserts on retries"; format Protobuf.
         """
         settings = {
+            **self._insert_settings,
             "insert_deduplication_token": token,
-            **self._schema,
             "format_schema_message_name": SIGNALS[signal],
             "input_format_protobuf_oneof_presence": 1,
         }
         with self._write_locks[signal]:
             try:
-                self._writers[signal].raw_insert(
-                    f"ingest_{signal}",
-                    list(INGEST_COLUMNS),
-                    insert_block=payload,
-                    settings=settings,
-                    fmt="Protobuf",
-                )
+                self._insert(signal, payload, settings)
             except ClickHouseError as exc:
                 kind = StoreRefusedError if engine_code(exc) in _CONTENT_CODES else StoreError
                 raise kind(f"inserting {signal} segment {token}: {engine_message(exc)}") from exc
+            except OSError as exc:
+                raise StoreError(f"inserting {signal} segment {token}: {exc}") from exc
+
+    def _insert(self, signal: str, payload: bytes | Path, settings: Mapping[str, Any]) -> None:
+        """Send a payload to a server, or have the embedded engine read its file where it is.
+
+        The driver would copy a payload for the embedded engine to the system's temporary directory,
+        which may be small or read-only.
+        """
+        file = payload if isinstance(payload, Path) else None
+        if self._scratch is not None and file is None:
+            file = self._scratch / f"{signal}.insert"
+            file.write_bytes(cast("bytes", payload))
+        if self._scratch is None or file is None or _PATTERN & set(str(file)):
+            body = payload.read_bytes() if isinstance(payload, Path) else payload
+            self._writers[signal].raw_insert(
+                f"ingest_{signal}",
+                list(INGEST_COLUMNS),
+                insert_block=body,
+                settings=dict(settings),
+                fmt="Protobuf",
+            )
+            return
+        clause = ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items())
+        self._writers[signal].command(
+            f"INSERT INTO ingest_{signal} ({', '.join(INGEST_COLUMNS)}) "
+            f"FROM INFILE {_literal(str(file))} SETTINGS {clause} FORMAT Protobuf"
+        )
 
     def query(
         self,
@@ -164,6 +193,13 @@ class Store:
             yield reader
         finally:
             self._readers.put(reader)
+
+
+def _literal(value: object) -> str:
+    """Write a setting's value as SQL."""
+    if not isinstance(value, str):
+        return str(value)
+    return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 _NON_FINITE = {"nan": "NaN", "-nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}

@@ -5,9 +5,17 @@ Knows nothing about telemetry but the names of the signals. Format: docs/referen
 
 from __future__ import annotations
 
+from stepsight_collector.wal.disk import replace_file
 from stepsight_collector.wal.log import Wal, WalLimits, WalUsage
 from stepsight_collector.wal.record import Entry, encode_entry, scan_entries
-from stepsight_collector.wal.segment import SIGNALS, SegmentInfo, Signal, read_entries
+from stepsight_collector.wal.recovery import repair_segment
+from stepsight_collector.wal.segment import (
+    SIGNALS,
+    SegmentInfo,
+    Signal,
+    read_entries,
+    read_segment,
+)
 
 __all__ = [
     "SIGNALS",
@@ -19,5 +27,8 @@ __all__ = [
     "WalUsage",
     "encode_entry",
     "read_entries",
+    "read_segment",
+    "repair_segment",
+    "replace_file",
     "scan_entries",
 ]

@@ -13,14 +13,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from stepsight_collector.errors import StorageError, WalFullError
+from stepsight_collector.wal.disk import fsync_directory
 from stepsight_collector.wal.ids import SegmentIds
-from stepsight_collector.wal.segment import (
-    SIGNALS,
-    SegmentInfo,
-    Signal,
-    fsync_directory,
-    recover_segments,
-)
+from stepsight_collector.wal.recovery import recover_segments
+from stepsight_collector.wal.segment import SIGNALS, SegmentInfo, Signal
 from stepsight_collector.wal.writer import SegmentWriter, Waiting, WalLimits
 
 if TYPE_CHECKING:
@@ -28,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stepsight_collector.wal.record import Entry
+    from stepsight_collector.wal.recovery import OnEntry
 
 __all__ = ["Wal", "WalLimits", "WalUsage"]
 
@@ -47,6 +44,17 @@ class WalUsage:
     oldest_age_s: float
 
 
+class _Durable(asyncio.Future[None]):
+    """Done when an entry is on the disk.
+
+    Cannot be cancelled: an entry that is being written cannot be taken back, and whoever asks for
+    the same one again must learn what became of it. A task that waits ends once that is known.
+    """
+
+    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - asyncio's signature
+        return False
+
+
 class Wal:
     """Three directories of segments under `directory`, one for each signal.
 
@@ -59,6 +67,7 @@ class Wal:
         self._limits = limits or WalLimits()
         self._lock = threading.Lock()
         self._unconfirmed: dict[tuple[Signal, int], SegmentInfo] = {}
+        self._stored: list[SegmentInfo] = []  # but not deleted
         self._used_bytes = 0
         self._writers: dict[Signal, SegmentWriter] = {}
         self._last_error: str | None = None
@@ -66,17 +75,22 @@ class Wal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_sealed: Callable[[SegmentInfo], None] | None = None
 
-    async def start(self, on_sealed: Callable[[SegmentInfo], None]) -> None:
+    async def start(
+        self,
+        on_sealed: Callable[[SegmentInfo], None],
+        on_entry: OnEntry = lambda _signal, _entry: None,
+    ) -> None:
         """Recover what a former process left, then accept entries.
 
         `on_sealed` is called on this loop, in order within a signal, first with the recovered
-        segments. Raises `StorageError` if the directory cannot be used.
+        segments; `on_entry` with every entry of those, on another thread. Raises `StorageError`
+        if the directory cannot be used.
         """
         self._loop = asyncio.get_running_loop()
         self._on_sealed = on_sealed
         for signal in SIGNALS:
             try:
-                recovered = await asyncio.to_thread(self._open, signal)
+                recovered = await asyncio.to_thread(self._open, signal, on_entry)
             except OSError as exc:
                 raise StorageError(
                     f"The write-ahead log in {self._directory} cannot be opened: {exc}. "
@@ -101,7 +115,7 @@ class Wal:
                     f"{self._limits.quota_bytes}. The store does not keep up; send again later."
                 )
             self._used_bytes += size
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future = _Durable(loop=asyncio.get_running_loop())
         try:
             self._writers[signal].add(Waiting(entry, future, size))
         except (KeyError, StorageError) as exc:
@@ -113,10 +127,17 @@ class Wal:
         """Delete a segment that the store has.
 
         The deletion is not synced: a segment that comes back after a crash is loaded again
-        under the same token, which adds nothing.
+        under the same token, which adds nothing. One that cannot be deleted counts as used until
+        it can; that is tried again with each of the following.
         """
-        segment.path.unlink(missing_ok=True)
-        self._forget(segment)
+        with self._lock:
+            stored, self._stored = [*self._stored, segment], []
+        for each in stored:
+            if _delete(each):
+                self._forget(each)
+            else:
+                with self._lock:
+                    self._stored.append(each)
 
     def usage(self) -> WalUsage:
         """Return what waits for the store, the segments being written included."""
@@ -148,13 +169,13 @@ class Wal:
             await asyncio.to_thread(writer.close)
         await asyncio.sleep(0)  # the last calls of on_sealed are queued on this loop
 
-    def _open(self, signal: Signal) -> list[SegmentInfo]:
+    def _open(self, signal: Signal, on_entry: OnEntry) -> list[SegmentInfo]:
         directory = self._directory / signal
         directory.mkdir(parents=True, exist_ok=True)
         fsync_directory(self._directory)
         fsync_directory(self._directory.parent)
         ids = SegmentIds(directory)
-        recovered = recover_segments(directory, signal, ids.origin)
+        recovered = recover_segments(directory, signal, on_entry)
         writer = SegmentWriter(
             signal, directory, ids, self._limits, on_done=self._done, on_sealed=self._sealed
         )
@@ -196,6 +217,15 @@ class Wal:
     def _release(self, size_bytes: int) -> None:
         with self._lock:
             self._used_bytes -= size_bytes
+
+
+def _delete(segment: SegmentInfo) -> bool:
+    try:
+        segment.path.unlink(missing_ok=True)
+    except OSError as exc:
+        _log.error("%s is stored and cannot be deleted: %s", segment.path, exc)
+        return False
+    return True
 
 
 def _resolve(group: list[Waiting], error: StorageError | None) -> None:

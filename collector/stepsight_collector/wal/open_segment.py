@@ -9,11 +9,11 @@ import os
 import time
 from typing import TYPE_CHECKING, Self
 
+from stepsight_collector.wal.disk import fsync_directory, write_all
 from stepsight_collector.wal.record import Entry, encode_entry
 from stepsight_collector.wal.segment import (
     SegmentInfo,
     Signal,
-    fsync_directory,
     segment_path,
     segment_token,
 )
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["OpenSegment"]
 
-_MAX_BUFFERS = 1024  # IOV_MAX on Linux and macOS
-
 # macOS has no fdatasync.
 _sync = getattr(os, "fdatasync", os.fsync)
 
@@ -32,9 +30,10 @@ _sync = getattr(os, "fdatasync", os.fsync)
 class OpenSegment:
     """A segment file open for appending. Everything up to `size_bytes` is durable."""
 
-    def __init__(self, path: Path, segment_id: int, descriptor: int) -> None:
+    def __init__(self, path: Path, origin: str, segment_id: int, descriptor: int) -> None:
         self.path = path
         self.id = segment_id
+        self._origin = origin
         self.size_bytes = 0
         self.records = 0
         self.nested = False
@@ -44,16 +43,17 @@ class OpenSegment:
         self._has_remains = False
 
     @classmethod
-    def create(cls, directory: Path, segment_id: int) -> Self:
+    def create(cls, directory: Path, origin: str, segment_id: int) -> Self:
         """Create the file and make its name durable. Raises `OSError`."""
-        path = segment_path(directory, segment_id)
+        path = segment_path(directory, origin, segment_id)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             fsync_directory(directory)
         except OSError:
             os.close(descriptor)
+            path.unlink(missing_ok=True)
             raise
-        return cls(path, segment_id, descriptor)
+        return cls(path, origin, segment_id, descriptor)
 
     def append(self, entries: list[Entry]) -> int:
         """Write and sync a group, return its bytes.
@@ -66,7 +66,7 @@ class OpenSegment:
         self._cut_remains()
         self._has_remains = True
         try:
-            written = _write_all(self._descriptor, buffers)
+            written = write_all(self._descriptor, buffers)
             _sync(self._descriptor)
         except OSError:
             self._cut_remains()
@@ -85,7 +85,7 @@ class OpenSegment:
         if self.size_bytes == 0:
             self.path.unlink()
 
-    def info(self, signal: Signal, origin: str) -> SegmentInfo:
+    def info(self, signal: Signal) -> SegmentInfo:
         """Describe the segment for the loader."""
         return SegmentInfo(
             signal=signal,
@@ -95,7 +95,7 @@ class OpenSegment:
             records=self.records,
             nested=self.nested,
             first_received_unix_nano=self.first_received_unix_nano,
-            token=segment_token(signal, origin, self.id),
+            token=segment_token(signal, self._origin, self.id),
         )
 
     def _note(self, entries: list[Entry]) -> None:
@@ -110,17 +110,3 @@ class OpenSegment:
             os.ftruncate(self._descriptor, self.size_bytes)
             os.lseek(self._descriptor, self.size_bytes, os.SEEK_SET)
             self._has_remains = False
-
-
-def _write_all(descriptor: int, buffers: list[bytes]) -> int:
-    """Write all buffers, however many and however short the kernel's writes are."""
-    total = sum(map(len, buffers))
-    for start in range(0, len(buffers), _MAX_BUFFERS):
-        part: list[bytes | memoryview] = list(buffers[start : start + _MAX_BUFFERS])
-        while part:
-            written = os.writev(descriptor, part)
-            while part and written >= len(part[0]):
-                written -= len(part.pop(0))
-            if part and written:
-                part[0] = memoryview(part[0])[written:]
-    return total

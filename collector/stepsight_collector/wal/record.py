@@ -44,12 +44,16 @@ class Entry:
 
 
 class RecordError(ValueError):
-    """The bytes at an offset are no whole, unharmed record. Does not leave the package."""
+    """The bytes at an offset are no whole, unharmed record. Does not leave the package.
 
-    def __init__(self, offset: int, reason: str) -> None:
+    `end` is where the record would end by its own length, None when the length is no use.
+    """
+
+    def __init__(self, offset: int, reason: str, end: int | None = None) -> None:
         super().__init__(reason)
         self.offset = offset
         self.reason = reason
+        self.end = end
 
 
 def encode_varint(value: int) -> bytes:
@@ -88,19 +92,18 @@ def encode_entry(entry: Entry) -> tuple[bytes, bytes]:
     return head, entry.request
 
 
-def scan_entries(data: memoryview) -> Iterator[tuple[int, Entry]]:
-    """Yield every record of a segment's bytes with the offset where it ends.
+def scan_entries(data: memoryview, offset: int = 0) -> Iterator[tuple[int, Entry]]:
+    """Yield every record of a segment's bytes from `offset` on, with the offset where it ends.
 
     Raises `RecordError` at the first offset that does not start a whole, unharmed record. Every
     entry yielded before it is exactly as it was written.
     """
-    offset = 0
     while offset < len(data):
         end, body = _frame_at(data, offset)
         try:
             entry = _decode(body)
         except (IndexError, ValueError) as exc:
-            raise RecordError(offset, "record fields cannot be read") from exc
+            raise RecordError(offset, "record fields cannot be read", end) from exc
         yield end, entry
         offset = end
 
@@ -120,7 +123,7 @@ def _frame_at(data: memoryview, offset: int) -> tuple[int, memoryview]:
         raise RecordError(offset, "no checksum where a record should start")
     body = data[start + _CRC_FIELD_BYTES : start + length]
     if zlib.crc32(body) != int.from_bytes(data[start + 1 : start + _CRC_FIELD_BYTES], "little"):
-        raise RecordError(offset, "checksum does not match")
+        raise RecordError(offset, "checksum does not match", start + length)
     return start + length, body
 
 

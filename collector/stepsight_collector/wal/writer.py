@@ -161,9 +161,11 @@ class SegmentWriter:
     def _write(self, group: list[Waiting]) -> None:
         try:
             if self._segment is None:
-                self._segment = OpenSegment.create(self._directory, self._ids.take())
+                self._segment = OpenSegment.create(
+                    self._directory, self._ids.origin, self._ids.take()
+                )
             written = self._segment.append([waiting.entry for waiting in group])
-        except (OSError, ValueError) as exc:
+        except Exception as exc:  # noqa: BLE001 - the senders must hear of it, whatever it is
             self._report(exc)
             error = StorageError(
                 f"The write-ahead log in {self._directory} cannot be written: {exc}. "
@@ -183,7 +185,7 @@ class SegmentWriter:
         if segment.size_bytes == 0:
             return
         self.add_unconfirmed(1)
-        self._on_sealed(segment.info(self._signal, self._ids.origin))
+        self._on_sealed(segment.info(self._signal))
 
     def _report(self, exc: Exception) -> None:
         now = time.monotonic()
