@@ -49,6 +49,8 @@ WRITE_SETTINGS: dict[str, Any] = {
     "min_insert_block_size_rows": 0,
     "min_insert_block_size_bytes": 0,
     "max_insert_block_size": 1_000_000,
+    # Unfolding requests into records must not split a segment into two parts.
+    "max_block_size": 1_000_000,
     # Old records, late or from a wrong clock, may span any number of days.
     "max_partitions_per_insert_block": 0,
     "max_memory_usage": 0,
