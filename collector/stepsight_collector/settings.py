@@ -65,7 +65,7 @@ ROWS: tuple[SettingRow, ...] = (
                "Listen beyond this machine without any access control.", "--insecure"),
     SettingRow("max_body_bytes", "STEPSIGHT_MAX_BODY_BYTES", "whole", 64 * _MIB, "bytes",
                "Largest request, before and after decompression.", "--max-body-bytes", 1),
-    SettingRow("wal_segment_bytes", "STEPSIGHT_WAL_SEGMENT_BYTES", "whole", 16 * _MIB, "bytes",
+    SettingRow("wal_segment_bytes", "STEPSIGHT_WAL_SEGMENT_BYTES", "whole", 32 * _MIB, "bytes",
                "Size at which a segment of the write-ahead log is cut.", "--wal-segment-bytes", 1),
     SettingRow("wal_segment_records", "STEPSIGHT_WAL_SEGMENT_RECORDS", "whole", 1_000_000,
                "records", "Number of records at which a segment is cut.",
@@ -94,7 +94,7 @@ class Settings:
     ready_file: Path | None = None
     insecure: bool = False
     max_body_bytes: int = 64 * _MIB
-    wal_segment_bytes: int = 16 * _MIB
+    wal_segment_bytes: int = 32 * _MIB
     wal_segment_records: int = 1_000_000
     wal_segment_age_ms: int = 150
     wal_quota_bytes: int = 4096 * _MIB

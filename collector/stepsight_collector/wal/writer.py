@@ -47,7 +47,7 @@ _log = logging.getLogger("stepsight.wal")
 class WalLimits:
     """When a segment is cut, and how much the log may hold; all limits are inclusive."""
 
-    max_segment_bytes: int = 16 * 1024 * 1024
+    max_segment_bytes: int = 32 * 1024 * 1024
     max_segment_records: int = 1_000_000
     max_age_s: float = 0.15
     quota_bytes: int = 4 * 1024 * 1024 * 1024
