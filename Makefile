@@ -26,6 +26,8 @@ bench: $(STAMP)  ## every number that we claim
 	$(BIN)/python bench/ingest.py
 	$(BIN)/python bench/breeze.py
 	$(BIN)/python bench/footprint.py
+	$(BIN)/python bench/insert_cost.py
+	$(BIN)/python bench/sustained.py
 
 docs: $(STAMP)  ## reference pages that are made from code; leaves no difference
 	$(BIN)/python docs/generate.py

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from _load import collector, logs_request, rss_mb, send_all
+from _load import another, collector, logs_request, rss_mb, send_all
 
 ROUNDS = 15
 BODIES = 40
@@ -99,7 +99,9 @@ def measure_collector(records: int) -> None:
     distinct = [
         logs_request(RECORDS_A_REQUEST, time.time_ns() + index * 10**6) for index in range(BODIES)
     ]
-    bodies = [distinct[index % BODIES] for index in range(records // RECORDS_A_REQUEST)]
+    bodies = [
+        another(distinct[index % BODIES], index) for index in range(records // RECORDS_A_REQUEST)
+    ]
     with collector() as running:
         time.sleep(3)
         print(f"collector, idle                          {rss_mb(running.pid):8.0f} MB resident")

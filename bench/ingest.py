@@ -1,153 +1,118 @@
-"""CPU seconds per million log records, from the wire to the committed row, beside Rotel.
+"""CPU seconds per million records, from the wire to the committed row, beside its peers.
 
-Usage: python bench/ingest.py [--records 600000] [--sizes 1000,100] [--rounds 3]
+Usage: python bench/ingest.py [--signals logs,traces,metrics] [--sizes 1000,100]
+                              [--transports http,grpc] [--gzip off,on] [--records 600000]
+                              [--rounds 3]
 
-Both get the same request bodies over HTTP from the same sender. The collector validates, writes its
-log ahead, syncs, acknowledges, and inserts into the embedded engine, merges included. Rotel (Rust)
-only forwards: it batches as it does by default and sends to a local sink that reads and discards.
-CPU time is the operating system's, of the whole process with all its threads; the sender and the
-sink are processes of their own and are not counted.
+All get the same request bodies from the same sender, in turn, round by round; the figures are
+medians of the rounds. CPU time is the operating system's, of whole processes with all threads.
+
+stepsight  validates, writes its log ahead, syncs, acknowledges, decodes, inserts into the embedded
+           engine, keeps run and step states; measured until the last merge has ended.
+Rotel      (Rust) only forwards: it batches as it does by default and sends to a local sink.
+engine     inserts the same rows, read back in Native format, into a table of the same
+           definition, merges included: see _engine.py.
+ratio      stepsight / (Rotel + engine); the bar is 0.85.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import socket
 import statistics
-import subprocess
-import sys
-import time
-from pathlib import Path
+from dataclasses import dataclass, field
 
-import rotel
-
-from _load import Collector, collector, cpu_s, logs_request, rss_mb, send_all
-
-ROUND_BODIES = 40  # distinct bodies, sent over and over
-
-# Rotel's OTLP/HTTP exporter compresses whatever it is told, so it forwards over gRPC, uncompressed.
-SINK = """
-import sys, threading
-from concurrent.futures import ThreadPoolExecutor
-import grpc
-
-received = 0
-
-def export(request, context):
-    global received
-    received += len(request)
-    return b""
-
-class Handler(grpc.GenericRpcHandler):
-    def service(self, details):
-        return grpc.unary_unary_rpc_method_handler(export)
-
-server = grpc.server(ThreadPoolExecutor(2), options=[("grpc.max_receive_message_length", 1 << 28)])
-server.add_generic_rpc_handlers((Handler(),))
-print(server.add_insecure_port("127.0.0.1:0"), flush=True)
-server.start()
-for _ in sys.stdin:
-    print(received, flush=True)
-"""
+from _engine import Engine
+from _load import (
+    Collector,
+    collector,
+    compressed,
+    cpu_s,
+    request_bodies,
+    rss_mb,
+    send_all,
+    send_all_grpc,
+)
+from _peers import Forwarder, Sink, rotel
 
 
-class Sink:
-    """An OTLP/gRPC server that reads, answers and forgets."""
+@dataclass(frozen=True)
+class Case:
+    """One line of the table."""
 
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", SINK], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
+    signal: str
+    size: int
+    transport: str
+    gzip: bool
 
-    def received(self) -> int:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return int(self.process.stdout.readline())
+    def send(self, http_address: str, grpc_address: str, bodies: list[bytes]) -> None:
+        if self.transport == "grpc":
+            send_all_grpc(grpc_address, bodies, signal=self.signal, compress=self.gzip)
+        else:
+            send_all(http_address, bodies, path=f"/v1/{self.signal}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+@dataclass
+class Figures:
+    """CPU seconds per million records of each round."""
+
+    rounds: dict[str, list[float]] = field(default_factory=dict)
+    peak_mb: float = 0.0
+
+    def add(self, name: str, cpu: float, records: int) -> None:
+        self.rounds.setdefault(name, []).append(cpu / records * 1e6)
+
+    def median(self, name: str) -> float:
+        return statistics.median(self.rounds.get(name, [float("nan")]))
+
+    def ratio(self) -> float:
+        names = ("stepsight", "Rotel", "engine")
+        rounds = zip(*(self.rounds[name] for name in names), strict=True)
+        return float(statistics.median(ours / (rotel + engine) for ours, rotel, engine in rounds))
 
 
-def start_rotel(sink: Sink) -> tuple[subprocess.Popen[bytes], str]:
-    program = Path(rotel.__file__ or "").parent / "rotel-agent"
-    port = free_port()
-    process = subprocess.Popen(
-        [
-            *(str(program), "start", "--otlp-http-endpoint", f"127.0.0.1:{port}"),
-            *("--otlp-grpc-endpoint", f"127.0.0.1:{free_port()}", "--exporter", "otlp"),
-            *("--otlp-exporter-endpoint", f"http://127.0.0.1:{sink.port}"),
-            *("--otlp-exporter-protocol", "grpc", "--otlp-exporter-logs-compression", "none"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 20
-    while True:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return process, f"http://127.0.0.1:{port}"
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError("Rotel did not start")
-        time.sleep(0.05)
-
-
-def measure_collector(running: Collector, bodies: list[bytes], size: int) -> float:
-    before_records = running.api("/api/status")["records"]["stored"]
+def measure_collector(running: Collector, case: Case, bodies: list[bytes], records: int) -> float:
+    stored = running.api("/api/status")["records"]["stored"]
     before = cpu_s(running.pid)
-    send_all(running.addresses["otlp_http"], bodies)
-    running.wait_stored(before_records + len(bodies) * size)
-    time.sleep(2)  # merges that this load caused are paid by this load
+    grpc_address = running.addresses["otlp_grpc"].partition("//")[2]
+    case.send(running.addresses["otlp_http"], grpc_address, bodies)
+    running.wait_stored(stored + records)
+    running.wait_merged()
     return cpu_s(running.pid) - before
 
 
-def measure_rotel(
-    process: subprocess.Popen[bytes], address: str, sink: Sink, bodies: list[bytes]
+def measure_forwarder(
+    forwarder: Forwarder, case: Case, sent: list[bytes], plain: list[bytes]
 ) -> float:
-    want = sink.received() + int(0.98 * sum(map(len, bodies)))  # re-encoding saves some bytes
-    before = cpu_s(process.pid)
-    send_all(address, bodies)
-    deadline = time.monotonic() + 120
-    while sink.received() < want:
-        if time.monotonic() > deadline:
-            raise RuntimeError(f"Rotel forwarded {sink.received()} bytes, expected {want}")
-        time.sleep(0.05)
-    return cpu_s(process.pid) - before
+    want = forwarder.sink.received() + int(0.95 * sum(map(len, plain)))  # re-encoding saves some
+    before = cpu_s(forwarder.pid)
+    case.send(forwarder.http_address, forwarder.grpc_address, sent)
+    forwarder.sink.wait_received(want)
+    return cpu_s(forwarder.pid) - before
 
 
-def compare(size: int, records: int, rounds: int) -> None:
-    distinct = [logs_request(size, time.time_ns() + index * 10**6) for index in range(ROUND_BODIES)]
-    bodies = [distinct[index % ROUND_BODIES] for index in range(records // size)]
-    ours: list[float] = []
-    theirs: list[float] = []
-    sink = Sink()
-    forwarder = start_rotel(sink)
+def measure(case: Case, records: int, rounds: int) -> Figures:
+    # The first round warms up. Each has records of its own: parts that repeat one another's times
+    # would merge row by row.
+    plain = [request_bodies(case.signal, records, case.size) for _ in range(rounds + 1)]
+    records = len(plain[0]) * case.size
+    figures, sink = Figures(), Sink()
+    forwarder = rotel(sink)
+    engine = Engine(case.signal, plain, case.size)
     try:
         with collector() as running:
-            idle = rss_mb(running.pid)
-            for round_number in range(rounds + 1):  # the first one warms up
-                one = measure_collector(running, bodies, size)
-                other = measure_rotel(*forwarder, sink, bodies)
-                if round_number:
-                    ours.append(one / records * 1e6)
-                    theirs.append(other / records * 1e6)
-            peak = rss_mb(running.pid, "VmHWM")
+            for number, bodies in enumerate(plain):
+                one = figures if number else Figures()
+                sent = compressed(bodies) if case.gzip and case.transport == "http" else bodies
+                one.add("stepsight", measure_collector(running, case, sent, records), records)
+                one.add("Rotel", measure_forwarder(forwarder, case, sent, bodies), records)
+                one.add("engine", engine.measure(), records)
+            figures.peak_mb = rss_mb(running.pid, "VmHWM")
     finally:
-        for process in (forwarder[0], sink.process):
-            process.kill()
-            process.wait()
-    ratio = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-    print(
-        f"{size:>7} {len(distinct[0]) / size:>9.0f} {statistics.median(ours):>11.2f} "
-        f"{statistics.median(theirs):>11.2f} {ratio:>9.2f} {idle:>9.0f} {peak:>9.0f}"
-    )
+        forwarder.stop()
+        engine.stop()
+        sink.stop()
+    return figures
 
 
 def main() -> None:
@@ -155,18 +120,32 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--records", type=int, default=600_000, help="records in a round")
+    parser.add_argument("--signals", default="logs,traces,metrics")
     parser.add_argument("--sizes", default="1000,100", help="records in a request")
+    parser.add_argument("--transports", default="http")
+    parser.add_argument("--gzip", default="off")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     print(
-        f"logs over HTTP, {arguments.records} records a round, median of {arguments.rounds}, "
-        f"{os.cpu_count()} cores"
+        f"{arguments.records} records a round, median of {arguments.rounds} rounds, "
+        f"{os.cpu_count()} cores; CPU-seconds per million records"
     )
-    print("CPU-seconds per million records; memory of the collector in MB")
-    print("records/ bytes/      stepsight       Rotel     ratio  idle MB   peak MB")
-    print("request record  wire to stored  forwarding")
-    for size in arguments.sizes.split(","):
-        compare(int(size), arguments.records, arguments.rounds)
+    print("signal   size via  gzip  stepsight  Rotel  engine  ratio  peak MB")
+    for case in (
+        Case(signal, int(size), transport, gzip == "on")
+        for signal in arguments.signals.split(",")
+        for transport in arguments.transports.split(",")
+        for gzip in arguments.gzip.split(",")
+        for size in arguments.sizes.split(",")
+    ):
+        got = measure(case, arguments.records, arguments.rounds)
+        print(
+            f"{case.signal:8} {case.size:4} {case.transport:4} {'on' if case.gzip else 'off':4} "
+            f"{got.median('stepsight'):10.2f} {got.median('Rotel'):6.2f} "
+            f"{got.median('engine'):7.2f} {got.ratio():6.2f} "
+            f"{got.peak_mb:8.0f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

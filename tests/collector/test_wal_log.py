@@ -464,3 +464,56 @@ def test_a_segment_with_any_bit_flipped_loses_the_harmed_record_alone(
         assert kept[: len(others)] == others, bit
         assert set(kept) <= set(whole) - {whole[record]}, bit
         assert len(torn) + len(path.read_bytes()) == len(data), bit
+
+
+def test_acknowledgements_wait_for_a_store_that_is_behind_until_it_has_a_segment(
+    tmp_path: Path,
+) -> None:
+    limits = WalLimits(max_segment_records=1, backlog_bytes=200, max_hold_s=3600.0)
+
+    async def scenario() -> tuple[list[bool], bool]:
+        sealed: asyncio.Queue[SegmentInfo] = asyncio.Queue()
+        wal = Wal(tmp_path, limits)
+        await wal.start(sealed.put_nowait)
+        await wal.append("logs", entry("x" * 100))
+        waiting = wal.append("logs", entry("y" * 100))
+        segments = [await sealed.get() for _ in range(2)]  # so both are durable
+        states = [waiting.done()]
+        await asyncio.to_thread(wal.confirm, segments[0])
+        await waiting
+        states.append(waiting.done())
+        held = wal.append("logs", entry("z" * 100))
+        await sealed.get()
+        await wal.close()
+        return states, held.done()
+
+    assert asyncio.run(scenario()) == ([False, True], True)
+
+
+def test_a_store_that_is_away_delays_an_acknowledgement_only_so_long(tmp_path: Path) -> None:
+    limits = WalLimits(max_age_s=3600.0, backlog_bytes=0, max_hold_s=0.01)
+
+    # Nothing is ever confirmed here: it is the end of the hold that lets each entry through.
+    sealed = asyncio.run(write(tmp_path, entry("a"), entry("b"), limits=limits))
+
+    assert contents(sealed) == ["a", "b"]
+
+
+def test_a_failed_write_is_reported_at_once_while_the_store_is_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = WalLimits(max_age_s=3600.0, backlog_bytes=0, max_hold_s=3600.0)
+
+    async def scenario() -> None:
+        wal = Wal(tmp_path, limits)
+        await wal.start(lambda _: None)
+        monkeypatch.setattr(os, "writev", _no_space)
+        with pytest.raises(StorageError):
+            await wal.append("logs", entry())
+        await wal.close()
+
+    asyncio.run(scenario())
+
+
+def _no_space(*_: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")

@@ -7,6 +7,7 @@ until the schema holds it.
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 from pathlib import Path
@@ -246,3 +247,67 @@ def test_a_record_without_a_time_gets_the_observed_one_then_the_received_one(
         ["2026-09-21T14:13:20.000000002Z"],
         ["2262-04-11T23:47:16.854775807Z"],
     ]
+
+
+@pytest.mark.parametrize("length", [0, 1, 126, 127, 128, 129, 130, 254, 255, 16_383, 16_384, 2**21])
+def test_text_of_every_length_comes_back(
+    length: int, store: Store, insert: Any, project: str
+) -> None:
+    # Around each length at which protobuf spends one more byte on the length.
+    text = (
+        ("0123456789ü" * (length // 12 + 1)).encode()[:length].decode("utf-8", "replace")[:length]
+    )
+    request: Any = REQUEST_TYPES["logs"]()
+    record = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=START_NANO)
+    record.body.string_value = text
+    record.attributes.add(key="text").value.string_value = text
+    record.attributes.add(key="bytes").value.bytes_value = text.encode()
+
+    insert("logs", request)
+
+    [row] = rows_of(store, "otel_logs", project)
+    assert (row["Body"], row["LogAttributes"]) == (
+        text,
+        {"text": text, "bytes": base64.b64encode(text.encode()).decode()},
+    )
+
+
+def test_integers_of_every_size_come_back(store: Store, insert: Any, project: str) -> None:
+    numbers = {0, -1, -(2**63), 2**63 - 1}
+    numbers |= {sign * 2**bits + off for bits in range(63) for sign in (1, -1) for off in (0, 1)}
+    request: Any = REQUEST_TYPES["logs"]()
+    record = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=START_NANO)
+    for number in numbers:
+        record.attributes.add(key=str(number)).value.int_value = number
+
+    insert("logs", request)
+
+    [row] = rows_of(store, "otel_logs", project)
+    assert row["LogAttributes"] == {str(number): str(number) for number in numbers}
+
+
+def test_a_length_in_more_bytes_than_it_needs_is_read(
+    store: Store, insert: Any, project: str
+) -> None:
+    # Encoders that fill in a length afterwards reserve bytes for it.
+    request: Any = REQUEST_TYPES["logs"]()
+    record = request.resource_logs.add().scope_logs.add().log_records.add(time_unix_nano=START_NANO)
+    record.attributes.add(key="text").value.string_value = "XX" + "padded"
+    plain = request.SerializeToString()
+    padded = plain.replace(b"\x0a\x08XXpadded", b"\x0a\x86\x80\x00padded")
+    assert len(padded) == len(plain)
+
+    insert("logs", Raw(padded))
+
+    [row] = rows_of(store, "otel_logs", project)
+    assert row["LogAttributes"] == {"text": "padded"}
+
+
+class Raw:
+    """Bytes that pass for a message."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def SerializeToString(self) -> bytes:  # noqa: N802 - protobuf's name
+        return self._body

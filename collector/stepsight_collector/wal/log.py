@@ -10,9 +10,11 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from stepsight_collector.errors import StorageError, WalFullError
+from stepsight_collector.wal.ack_gate import AckGate
 from stepsight_collector.wal.disk import fsync_directory
 from stepsight_collector.wal.ids import SegmentIds
 from stepsight_collector.wal.recovery import recover_segments
@@ -70,6 +72,7 @@ class Wal:
         self._stored: list[SegmentInfo] = []  # but not deleted
         self._used_bytes = 0
         self._writers: dict[Signal, SegmentWriter] = {}
+        self._gate = AckGate(self._is_behind, self._limits.max_hold_s)
         self._last_error: str | None = None
         self._failed_at = float("-inf")  # monotonic, s
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -104,6 +107,8 @@ class Wal:
 
     def append(self, signal: Signal, entry: Entry) -> asyncio.Future[None]:
         """Queue an entry; the future is done when it is durable, or has a `StorageError`.
+
+        While the store is behind, it is done up to `max_hold_s` later than it is durable.
 
         Raises `WalFullError` at once if the log is over its quota.
         """
@@ -168,6 +173,7 @@ class Wal:
         for writer in self._writers.values():
             await asyncio.to_thread(writer.close)
         await asyncio.sleep(0)  # the last calls of on_sealed are queued on this loop
+        self._gate.release_all()
 
     def _open(self, signal: Signal, on_entry: OnEntry) -> list[SegmentInfo]:
         directory = self._directory / signal
@@ -189,7 +195,11 @@ class Wal:
         if error is not None:
             self._failed_at = time.monotonic()
         self._release(sum(waiting.size_bytes for waiting in group) - written_bytes)
-        self._call(_resolve, group, error)
+        if error is None:
+            futures = [waiting.future for waiting in group]  # not the bodies: they are on the disk
+            self._call(self._gate.submit, partial(_resolve, futures))
+        else:
+            self._call(_fail, group, error)
 
     def _sealed(self, segment: SegmentInfo) -> None:
         with self._lock:
@@ -213,6 +223,12 @@ class Wal:
                 return
         self._release(segment.size_bytes)
         self._writers[segment.signal].add_unconfirmed(-1)
+        if self._gate.is_holding:
+            self._call(self._gate.update)
+
+    def _is_behind(self) -> bool:
+        with self._lock:
+            return self._used_bytes > self._limits.backlog_bytes
 
     def _release(self, size_bytes: int) -> None:
         with self._lock:
@@ -228,11 +244,13 @@ def _delete(segment: SegmentInfo) -> bool:
     return True
 
 
-def _resolve(group: list[Waiting], error: StorageError | None) -> None:
+def _resolve(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():  # else the sender went away
+            future.set_result(None)
+
+
+def _fail(group: list[Waiting], error: StorageError) -> None:
     for waiting in group:
-        if waiting.future.done():  # the sender went away
-            continue
-        if error is None:
-            waiting.future.set_result(None)
-        else:
+        if not waiting.future.done():
             waiting.future.set_exception(error)

@@ -45,12 +45,19 @@ _log = logging.getLogger("stepsight.wal")
 
 @dataclass(frozen=True, slots=True)
 class WalLimits:
-    """When a segment is cut, and how much the log may hold; all limits are inclusive."""
+    """When a segment is cut, and how much the log may hold; all limits are inclusive.
 
-    max_segment_bytes: int = 16 * 1024 * 1024
+    Over `backlog_bytes`, acknowledgements are held back, for `max_hold_s` at most.
+    """
+
+    max_segment_bytes: int = 32 * 1024 * 1024
     max_segment_records: int = 1_000_000
     max_age_s: float = 0.15
     quota_bytes: int = 4 * 1024 * 1024 * 1024
+    # What the store takes in two or three seconds: a segment being loaded and one that waits.
+    backlog_bytes: int = 64 * 1024 * 1024
+    # A tenth of the time-out that OTLP exporters have by default.
+    max_hold_s: float = 1.0
 
 
 @dataclass(eq=False, slots=True)

@@ -39,4 +39,4 @@ CREATE TABLE otel_logs
 ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (ProjectId, toStartOfHour(Timestamp), RunId, Timestamp)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @dedup
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @dedup

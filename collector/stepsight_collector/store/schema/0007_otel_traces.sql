@@ -44,4 +44,4 @@ CREATE TABLE otel_traces
 ENGINE = MergeTree
 PARTITION BY toDate(Timestamp)
 ORDER BY (ProjectId, toStartOfHour(Timestamp), RunId, ServiceName, SpanName, Timestamp)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @dedup
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @dedup

@@ -46,4 +46,4 @@ CREATE TABLE otel_metrics_exponential_histogram
 ENGINE = MergeTree
 PARTITION BY toDate(TimeUnix)
 ORDER BY (ProjectId, MetricName, RunId, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @dedup
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @dedup

@@ -13,11 +13,11 @@ SELECT
     toUInt8(least(greatest(rec.severity_number, 0), 255)) AS SeverityNumber,
     @text(rec.body) AS Body,
     rec.event_name AS EventName,
-    @identity(attrs, 'parent_run_id') AS RunId,
-    @identity(attrs, 'step_id') AS StepId,
-    @identity(attrs, 'step_name') AS StepName,
-    @identity(attrs, 'experiment_name') AS ExperimentName,
-    resource_attrs['service.name'] AS ServiceName,
+    @record_identity(attrs, 'parent_run_id') AS RunId,
+    @record_identity(attrs, 'step_id') AS StepId,
+    @record_identity(attrs, 'step_name') AS StepName,
+    @record_identity(attrs, 'experiment_name') AS ExperimentName,
+    resource_service_name AS ServiceName,
     resource_schema_url AS ResourceSchemaUrl,
     resource_attrs AS ResourceAttributes,
     resource_dropped AS ResourceDroppedAttributesCount,
@@ -36,14 +36,18 @@ FROM
     (
         SELECT
             project, client, received_time_unix_nano, resource_attrs, resource_dropped, resource_entities, resource_schema_url,
-            sl.scope.name AS scope_name, sl.scope.version AS scope_version, @map(sl.scope.attributes) AS scope_attrs,
-            sl.scope.dropped_attributes_count AS scope_dropped, sl.schema_url AS scope_schema_url, sl.log_records AS recs
+            resource_parent_run_id, resource_step_id, resource_step_name, resource_experiment_name, resource_service_name,
+            toLowCardinality(sl.scope.name) AS scope_name, toLowCardinality(sl.scope.version) AS scope_version, @map(sl.scope.attributes) AS scope_attrs,
+            sl.scope.dropped_attributes_count AS scope_dropped, toLowCardinality(sl.schema_url) AS scope_schema_url, sl.log_records AS recs
         FROM
         (
             SELECT
                 project, client, received_time_unix_nano,
                 @map(rl.resource.attributes) AS resource_attrs, rl.resource.dropped_attributes_count AS resource_dropped,
-                @entities(rl.resource.entity_refs) AS resource_entities, rl.schema_url AS resource_schema_url, rl.scope_logs AS sls
+                resource_attrs['parent_run_id'] AS resource_parent_run_id, resource_attrs['step_id'] AS resource_step_id,
+                resource_attrs['step_name'] AS resource_step_name, resource_attrs['experiment_name'] AS resource_experiment_name,
+                toLowCardinality(resource_attrs['service.name']) AS resource_service_name,
+                @entities(rl.resource.entity_refs) AS resource_entities, toLowCardinality(rl.schema_url) AS resource_schema_url, rl.scope_logs AS sls
             FROM ingest_logs ARRAY JOIN request.resource_logs AS rl
         )
         ARRAY JOIN sls AS sl
