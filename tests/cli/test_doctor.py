@@ -160,3 +160,20 @@ def test_findings_are_said_with_what_to_do(stepsight: Any, monkeypatch: pytest.M
     assert result.exit_code == 3
     assert summary.startswith("2 findings\n  ✗ collector endpoint: Connection refused\n")
     assert "stepsight up starts a collector" in summary
+
+
+def test_a_low_disk_is_said_with_what_is_shed(
+    checks: Any, otlp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPSIGHT_DISK_LOW_BYTES", str(1 << 60))  # more than any disk has
+    with otlp.running(tmp_path) as low:
+        debug = {"at": 1, "body": "x", "severity": 5, "level": "DEBUG"}
+        low.send("logs", otlp.log_request(otlp.identity("r", "train"), debug))
+        addresses = low.addresses
+        code, rows = checks(
+            STEPSIGHT_ENDPOINT=addresses["otlp_http"], STEPSIGHT_API=addresses["ui"]
+        )
+
+    assert (code, bad(rows)) == (0, ["collector disk"])
+    assert rows["collector disk"]["value"].endswith(" free, 1 DEBUG record shed")
+    assert "DEBUG" in rows["collector disk"]["advice"]

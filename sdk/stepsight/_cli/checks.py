@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Check",
+    "State",
     "check_identity",
     "check_settings",
     "check_spool",

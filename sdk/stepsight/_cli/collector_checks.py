@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from stepsight import __version__
 from stepsight._cli.api import Api, reason
-from stepsight._cli.checks import Check
+from stepsight._cli.checks import Check, State
 from stepsight._cli.errors import CliError, UnreachableError
 from stepsight._cli.text import count, duration, mask_password, size
 
@@ -99,6 +99,7 @@ def check_api(url: str, token: str, endpoint: str) -> list[Check]:
         Check("collector", "api", "ok", "answers", shown),
         _check_version(status),
         _check_store(status),
+        _check_disk(status),
         *_check_records(status),
         *_check_same_collector(status, endpoint),
     ]
@@ -123,6 +124,18 @@ def _check_store(status: dict[str, Any]) -> Check:
     if error:
         return Check("collector", "store", "warning", value, source, f"Its last error: {error}")
     return Check("collector", "store", "ok", value, source)
+
+
+def _check_disk(status: dict[str, Any]) -> Check:
+    disk = status["disk"]
+    room = min(disk["free_bytes"].values(), default=0)
+    value = f"{size(room)} free" if disk["free_bytes"] else "unknown"
+    if disk["state"] == "ok":
+        return Check("collector", "disk", "ok", value)
+    state: State = "problem" if disk["state"] == "full" else "warning"
+    if disk["shed_records"]:
+        value += f", {count(disk['shed_records'], 'DEBUG record')} shed"
+    return Check("collector", "disk", state, value, "", disk["message"])
 
 
 def _check_records(status: dict[str, Any]) -> list[Check]:
