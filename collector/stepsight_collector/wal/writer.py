@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from stepsight_collector.errors import StorageError
 from stepsight_collector.wal.open_segment import OpenSegment
+from stepsight_collector.wal.pace import Pace
 
 if TYPE_CHECKING:
     import asyncio
@@ -32,11 +33,7 @@ if TYPE_CHECKING:
 __all__ = ["SegmentWriter", "Waiting", "WalLimits"]
 
 _LOG_INTERVAL_S = 60.0
-# While the loader is busy, cutting on age would only make more and smaller parts; but a loader
-# that hangs must not keep data out of sight for ever.
-_AGE_FACTOR_WHEN_BUSY = 10
-# An insert costs about 60 ms of CPU whatever its size (bench/ingest.py), so a stream that brings
-# this much before its first cut is better stored in fewer, larger parts.
+# A stream that brings this much before its first cut is better stored in fewer, larger parts.
 _BUSY_BYTES = 512 << 10
 _BUSY_SEGMENTS = 2  # one being loaded, one waiting
 
@@ -47,7 +44,8 @@ _log = logging.getLogger("stepsight.wal")
 class WalLimits:
     """When a segment is cut, and how much the log may hold; all limits are inclusive.
 
-    Over `backlog_bytes`, acknowledgements are held back, for `max_hold_s` at most.
+    `max_age_s` lies between two cuts while the store keeps up, see wal/pace.py. Over
+    `backlog_bytes`, acknowledgements are held back, for `max_hold_s` at most.
     """
 
     max_segment_bytes: int = 32 * 1024 * 1024
@@ -97,6 +95,7 @@ class SegmentWriter:
         self._unconfirmed = 0
         self._closing = False
         self._segment: OpenSegment | None = None
+        self._pace = Pace(limits.max_age_s)
         self._logged_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name=f"wal-{signal}", daemon=True)
 
@@ -116,6 +115,8 @@ class SegmentWriter:
         """Note sealed segments that the loader has (positive) or is done with (negative)."""
         with self._wake:
             self._unconfirmed += count
+            if self._unconfirmed == 0:
+                self._pace.note_loaded()
             self._wake.notify()
 
     def close(self) -> None:
@@ -150,12 +151,9 @@ class SegmentWriter:
     def _until_cut_s(self) -> float | None:
         if self._segment is None or self._segment.records_opened_at is None:
             return None
-        age_s = self._max_age_s(self._segment)
-        return max(0.0, self._segment.records_opened_at + age_s - time.monotonic())
-
-    def _max_age_s(self, segment: OpenSegment) -> float:
-        is_busy = self._unconfirmed >= _BUSY_SEGMENTS or segment.size_bytes >= _BUSY_BYTES
-        return self._limits.max_age_s * (_AGE_FACTOR_WHEN_BUSY if is_busy else 1)
+        waiting, size_bytes = self._unconfirmed, self._segment.size_bytes
+        is_busy = waiting >= _BUSY_SEGMENTS or size_bytes >= _BUSY_BYTES
+        return self._pace.left_s(self._segment.records_opened_at, is_busy=is_busy)
 
     def _should_cut(self, segment: OpenSegment) -> bool:
         left_s = self._until_cut_s()
@@ -191,6 +189,7 @@ class SegmentWriter:
             self._report(exc)
         if segment.size_bytes == 0:
             return
+        self._pace.note_cut()
         self.add_unconfirmed(1)
         self._on_sealed(segment.info(self._signal))
 
