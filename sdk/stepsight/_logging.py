@@ -10,9 +10,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stepsight._client import Client
 
-__all__ = ["ConsoleHandler", "RecordCapture", "record_attributes", "severity_of"]
+__all__ = ["ConsoleHandler", "RecordCapture", "decorators", "record_attributes", "severity_of"]
 
 # Loggers of the sending itself: a record about a request must not cause another request.
 IGNORED = ("stepsight.sdk", "urllib3", "http.client", "opentelemetry.exporter", "requests.packages")
@@ -24,6 +26,10 @@ _STANDARD = frozenset(_FIRST) | {
     "taskName",
     "_stepsight_seen",
 }
+
+
+# What adds to the attributes of a record, in this order; empty for nearly every process.
+decorators: list[Callable[[logging.LogRecord, dict[str, Any]], None]] = []
 
 
 @cache
@@ -100,7 +106,9 @@ class RecordCapture:
 
     def install(self) -> None:
         """Begin to see records."""
-        original = self._original = logging.Logger.callHandlers
+        # The bootstrap of `stepsight run` has done its work when we come.
+        before = self._original = logging.Logger.callHandlers
+        original = getattr(before, "stepsight_original", before)
 
         def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
             original(logger, record)
@@ -138,6 +146,8 @@ class RecordCapture:
         attributes = record_attributes(record)
         if record.exc_info and record.exc_info[0] is not None:
             attributes.update(exception_attributes(*record.exc_info))
+        for decorate in decorators:
+            decorate(record, attributes)
         self._client.log(
             message_of(record),
             scope=record.name,
