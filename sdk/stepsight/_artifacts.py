@@ -146,17 +146,20 @@ def send_folder(client: Client, name: str, path: Any, more: dict[str, Any]) -> l
     if not root.is_dir():
         raise NotADirectoryError(f"upload_folder: {root} is no folder")
     files = sorted(each for each in root.rglob("*") if each.is_file())
-    names = [f"{name}/{each.relative_to(root).as_posix()}" for each in files]
+    prefix = f"{name}/" if name else ""
+    names = [prefix + each.relative_to(root).as_posix() for each in files]
     for each, file in zip(names[:MAX_FOLDER_FILES], files[:MAX_FOLDER_FILES], strict=True):
         send_file(client, each, file, more)
     size_bytes = sum(file.stat().st_size for file in files)
     attributes = {
-        **_described("folder", name, size_bytes, ""),
+        **_described("folder", name or root.name, size_bytes, ""),
         "stepsight.artifact.files": len(files),
         "stepsight.artifact.path": str(root.resolve()),
         **more,
     }
-    client.event("stepsight.run.artifact", _sentence("folder", name, size_bytes), attributes)
+    client.event(
+        "stepsight.run.artifact", _sentence("folder", name or root.name, size_bytes), attributes
+    )
     return names
 
 
@@ -174,11 +177,7 @@ def _sentence(kind: str, name: str, size_bytes: int) -> str:
 
 
 def _read(source: Any) -> bytes:
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source)
-    if hasattr(source, "read"):
-        return _as_bytes(source.read())
-    return Path(source).read_bytes()
+    return b"".join(_pieces(source))
 
 
 def _as_bytes(data: Any) -> bytes:

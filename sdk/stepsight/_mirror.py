@@ -101,6 +101,9 @@ def _wrap(owner: Any, name: str, mirror: Callable[..., None]) -> None:
         # A method that is made of another one, as tag() of set_tags(), is recorded once.
         if getattr(_inside, "now", False):
             return original(self, *args, **kwargs)
+        # What can be iterated once only would be used up by us.
+        args = tuple(_as_list(value) for value in args)
+        kwargs = {key: _as_list(value) for key, value in kwargs.items()}
         _inside.now = True
         try:
             safely(self, *args, **kwargs)
@@ -113,12 +116,17 @@ def _wrap(owner: Any, name: str, mirror: Callable[..., None]) -> None:
 
 def _azureml_mirror(name: str) -> Callable[..., None]:
     def mirror(theirs: Any, *args: Any, **kwargs: Any) -> None:
-        if any(hasattr(value, "read") and not _can_rewind(value) for value in args):
+        streams = (value for value in (*args, *kwargs.values()) if hasattr(value, "read"))
+        if not all(map(_can_rewind, streams)):
             return  # their upload needs what the stream has
         getattr(_ours(theirs), name)(*args, **kwargs)
 
     mirror.__name__ = f"azureml_{name}"
     return mirror
+
+
+def _as_list(value: Any) -> Any:
+    return list(value) if hasattr(value, "__next__") and not hasattr(value, "read") else value
 
 
 def _can_rewind(stream: Any) -> bool:
@@ -217,4 +225,4 @@ def _mlflow_artifact(
 def _mlflow_artifacts(
     _client: Any, run_id: str, local_dir: Any, artifact_path: str | None = None
 ) -> None:
-    _mlflow_run(run_id).upload_folder(artifact_path or ".", local_dir)
+    _mlflow_run(run_id).upload_folder(artifact_path or "", local_dir)

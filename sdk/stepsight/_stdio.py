@@ -140,6 +140,8 @@ class Tee:
     def write(self, text: str) -> int:
         """Write to the stream, and capture; a capture of a capture is left out."""
         frame = sys._getframe(1)  # noqa: SLF001 - the documented way to know one's caller
+        if frame.f_code.co_name == "write" and frame.f_back is not None:
+            frame = frame.f_back  # a stream around this one, as mlflow gives to its handler
         record = frame.f_locals.get("record") if frame.f_code in handler_codes else None
         if self._goes_first:
             self._take(record, text)
