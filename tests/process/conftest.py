@@ -39,6 +39,14 @@ def seed_collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collect
 
 
 @pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python with nothing installed: neither clients nor stepsight."""
+    place = tmp_path_factory.mktemp("bare")
+    venv.create(place, symlinks=True)
+    return str(place / "bin" / "python")
+
+
+@pytest.fixture(scope="session")
 def clients_python(request: pytest.FixtureRequest) -> str:
     """A Python with azureml-core, OpenCensus and mlflow, and without stepsight.
 

@@ -105,9 +105,9 @@ def test_the_script_is_the_articles_block_byte_for_byte() -> None:
 
 
 def test_it_runs_with_neither_azureml_nor_a_connection(
-    seed_collector: Collector, tmp_path: Path
+    seed_collector: Collector, tmp_path: Path, bare_python: str
 ) -> None:
-    done = run_script(seed_collector, tmp_path, "seed-1", PROLOGUE + BLOCK, sys.executable)
+    done = run_script(seed_collector, tmp_path, "seed-1", PROLOGUE + BLOCK, bare_python)
 
     assert (done.returncode, done.stdout) == (0, LINES[0][1] + "\n")
     check_seed_rows(seed_collector, "seed-1")

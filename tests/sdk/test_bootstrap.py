@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import venv
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     Supervise = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -47,6 +49,14 @@ def supervise(environ: dict[str, str], tmp_path: Path) -> Supervise:
         )
 
     return run
+
+
+@pytest.fixture(scope="module")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A Python with nothing installed."""
+    place = tmp_path_factory.mktemp("bare")
+    venv.create(place, symlinks=True)
+    return str(place / "bin" / "python")
 
 
 def rows(receiver: Any) -> list[tuple[str, str, str]]:
@@ -150,10 +160,8 @@ def test_an_error_in_another_sitecustomize_is_said_as_ever(
 
 
 def test_a_python_without_stepsight_is_recorded(
-    receiver: Any, supervise: Supervise, tmp_path: Path
+    receiver: Any, supervise: Supervise, bare_python: str
 ) -> None:
-    venv.create(tmp_path / "bare", symlinks=True)
-    python = str(tmp_path / "bare" / "bin" / "python")
     script = """
 import importlib.util, logging, sys
 from azureml.core import Experiment, Run, Workspace
@@ -161,7 +169,7 @@ logging.error("from afar")
 run = Run.get_context(allow_offline=False)
 print(run.experiment.name, Workspace.from_config().name, Experiment(None, "e").name)
 """
-    done = supervise(script, python)
+    done = supervise(script, bare_python)
 
     assert (done.stdout, done.returncode) == ("default stepsight e\n", 0)
     assert ("root", "ERROR", "from afar") in rows(receiver)
@@ -188,10 +196,14 @@ def test_what_a_stand_in_does_not_have_is_said(supervise: Supervise) -> None:
 @pytest.mark.parametrize(
     "module", ["azureml.core", "opencensus.ext.azure.log_exporter", "stepsight_hooks"]
 )
-def test_outside_of_stepsight_run_nothing_is_faked(environ: dict[str, str], module: str) -> None:
+def test_outside_of_stepsight_run_nothing_is_faked(
+    environ: dict[str, str], module: str, bare_python: str
+) -> None:
+    import stepsight
+
     done = subprocess.run(
-        [sys.executable, "-c", f"import stepsight; stepsight.init()\nimport {module}"],
-        env={**environ, "STEPSIGHT_EXIT_TIMEOUT_S": "20"},
+        [bare_python, "-c", f"import stepsight; stepsight.init()\nimport {module}"],
+        env={**environ, "PYTHONPATH": str(Path(stepsight.__file__).parent.parent)},
         capture_output=True,
         text=True,
         check=False,
@@ -224,3 +236,48 @@ print(len(inspect.getsource(module).splitlines()))
     done = supervise(script, PYTHONPATH=str(package.parent.parent))
 
     assert done.stdout == "SourceFileLoader SourceFileLoader\n3\n"
+
+
+OPENCENSUS = """
+import logging, os, sys
+from opencensus.ext.azure.log_exporter import AzureLogHandler
+key = "InstrumentationKey=00000000-0000-4000-8000-000000000000"
+handler = AzureLogHandler(connection_string=f"{key};IngestionEndpoint={os.environ['THERE']}")
+logging.getLogger("a").addHandler(handler)
+logging.getLogger("a").error("bad", {"step_id": "s-1"})
+"""
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_opencensus_sends_itself_only_where_we_do_not(
+    receiver: Any, supervise: Supervise, is_ours: bool
+) -> None:
+    posts: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            posts.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Stay quiet."""
+
+    elsewhere = HTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=elsewhere.serve_forever, args=(0.01,))
+    thread.start()
+    there = receiver.endpoint if is_ours else f"http://127.0.0.1:{elsewhere.server_port}"
+    try:
+        done = supervise(OPENCENSUS, THERE=there, APPLICATIONINSIGHTS_STATSBEAT_DISABLED_ALL="true")
+    finally:
+        elsewhere.shutdown()
+        thread.join()
+        elsewhere.server_close()
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert posts == ([] if is_ours else ["/v2.1/track"])
+    assert rows(receiver) == [("a", "ERROR", "bad")]
+    [record] = [one for one in receiver.records() if one.severity_text == "ERROR"]
+    attributes = {item.key: item.value.string_value for item in record.attributes}
+    assert (attributes["step_id"], attributes["level"]) == ("s-1", "ERROR")
