@@ -125,7 +125,7 @@ class Supervisor:
             **os.environ,
             **self._client.identity.environment(),
             "STEPSIGHT_ENDPOINT": self._settings.endpoint,
-            "STEPSIGHT_MAIN": "",
+            "STEPSIGHT_MAIN": f"{self._client.identity.step_id}:parent-{os.getpid()}",
             "STEPSIGHT_SUPERVISED": "1",
             "PYTHONUNBUFFERED": "1",
             **(_python_path() if self._settings.bootstrap else {}),

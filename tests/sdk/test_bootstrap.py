@@ -125,6 +125,34 @@ for each in threads: each.join()
     assert found == sorted(f"from {n}" for n in range(16))
 
 
+def test_only_the_command_itself_speaks_of_the_steps_end(
+    receiver: Any, supervise: Supervise
+) -> None:
+    script = """
+import logging, subprocess, sys
+if len(sys.argv) > 1:
+    logging.error("from a helper")
+    sys.exit()
+subprocess.run([sys.executable, __file__, "helper"])
+logging.error("from the step")
+"""
+    supervise(script)
+    told = [
+        (record.event_name.rpartition(".")[2], value.value.string_value)
+        for record in receiver.records()
+        for value in record.attributes
+        if record.event_name.endswith((".start", ".end")) and value.key == "stepsight.witness"
+    ]
+
+    assert [message for _, _, message in rows(receiver)] == ["from a helper", "from the step"]
+    assert sorted(told) == [
+        ("end", "process"),
+        ("end", "supervisor"),
+        ("start", "process"),
+        ("start", "supervisor"),
+    ]
+
+
 def test_a_script_that_uses_none_of_it_loads_none_of_it(supervise: Supervise) -> None:
     script = "import sys; print(*sorted(sys.modules))"
     hooked = set(supervise(script).stdout.split())
