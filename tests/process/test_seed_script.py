@@ -6,6 +6,7 @@ which the article does not show: a prologue before it makes them.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -97,8 +98,6 @@ def check_seed_rows(collector: Collector, run: str) -> None:
 
 
 def test_the_script_is_the_articles_block_byte_for_byte() -> None:
-    import hashlib
-
     assert hashlib.sha256(BLOCK).hexdigest() == (
         "df3ee1149a1230bfdde4eee432677e4bccb6704c92c3200a4d403ac9be8134f8"
     )
@@ -245,3 +244,40 @@ def test_what_mlflow_is_told_is_recorded_too_by_autolog_as_well(
     assert {("tag", "tag team = vision"), ("tag", "tag stage = night")} <= said
     # mlflow's own log record is recorded once, though it is on the console as well.
     assert lines == [["Experiment with name 'exp' does not exist. Creating a new experiment.", 1]]
+
+
+IMAGE = b"""
+from azureml.core import Run
+run = Run.get_context()
+png = b"\\x89PNG\\r\\n\\x1a\\n" + bytes(range(256)) * 2000
+open("roc.png", "wb").write(png)
+run.log_image("roc", "roc.png")
+"""
+
+
+def test_an_image_can_be_read_back_by_the_query_in_the_docs(
+    seed_collector: Collector, tmp_path: Path, bare_python: str
+) -> None:
+    done = run_script(seed_collector, tmp_path, "img-1", IMAGE, bare_python)
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "telemetry.md").read_text()
+    documented = page[page.index("    SELECT base64Decode(") :].partition("\n\n")[0]
+    [[key, parts]] = query(
+        seed_collector,
+        "SELECT LogAttributes['stepsight.artifact.id'], LogAttributes['stepsight.artifact.parts'] "
+        "FROM otel_logs WHERE RunId = 'img-1' AND EventName = 'stepsight.run.artifact'",
+    )
+    sql = documented.replace("'RUN'", "'img-1'").replace("'ID'", f"'{key}'")
+    sql = sql.replace("AS content", "AS content, hex(SHA256(content)) AS digest")
+    [[digest]] = query(seed_collector, f"SELECT digest FROM ({sql})")
+    shown = subprocess.run(
+        [*COMMAND, "logs", "img-1", "--api", seed_collector.addresses["ui"]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    content = (tmp_path / "roc.png").read_bytes()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (parts, digest.lower()) == ("3", hashlib.sha256(content).hexdigest())
+    assert "image roc, 512008 bytes" in shown.stdout
+    assert max(map(len, shown.stdout.splitlines())) < 300
