@@ -188,6 +188,57 @@ def test_what_azureml_is_told_is_recorded_too(
     ]
 
 
+SUBMITTED = b"""
+import logging, os
+from azureml.core.run import Run, _SubmittedRun
+
+class Service:
+    '''Stands for the client of a service that is not there.'''
+    run_dto = {"data_container_id": "c"}
+    def __getattr__(self, name):
+        return lambda *args, **kwargs: print(name, args)
+
+def make(kind, run_id):
+    run = object.__new__(kind)
+    run.__dict__.update(_run_id=run_id, _client=Service(), _logger=logging.getLogger())
+    return run
+
+own = make(_SubmittedRun, os.environ["STEPSIGHT_STEP_RUN_ID"])
+own.log("loss", 0.5, step=3)
+own.tag("team", "vision")
+own.log_residuals("r", {"data": 1})
+make(Run, "child-7").log("loss", 0.75)
+"""
+
+
+@pytest.mark.clients
+@pytest.mark.timeout(900)
+def test_a_submitted_run_is_this_step_and_another_one_its_child(
+    seed_collector: Collector, tmp_path: Path, clients_python: str
+) -> None:
+    done = run_script(seed_collector, tmp_path, "aml-2", SUBMITTED, clients_python)
+    points = query(
+        seed_collector,
+        "SELECT MetricName, Value, Attributes['stepsight.metric.index'], Attributes['child_run'] "
+        "FROM otel_metrics_gauge WHERE RunId = 'aml-2' AND ScopeName = 'stepsight.run' ORDER BY 2",
+    )
+    events = query(
+        seed_collector,
+        "SELECT Body FROM otel_logs WHERE RunId = 'aml-2' AND EventName IN "
+        "('stepsight.run.artifact', 'stepsight.run.tag') ORDER BY 1",
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "log_scalar ('loss', 0.5)",
+        "set_tags ({'team': 'vision'},)",
+        "log_residuals ('r', {'data': 1})",
+        "log_scalar ('loss', 0.75)",
+    ]
+    assert points == [["loss", 0.5, "3", ""], ["loss", 0.75, "0", "child-7"]]
+    assert events == [["residuals r, 11 bytes"], ["tag team = vision"]]
+
+
 MLFLOW = b"""
 import mlflow
 import numpy

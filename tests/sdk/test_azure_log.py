@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -102,7 +103,7 @@ def test_it_says_once_where_it_sends(
 ) -> None:
     client = make_client()
     monkeypatch.setattr(_state, "client", client)
-    monkeypatch.setattr("sys.__stderr__", __import__("sys").stderr)
+    monkeypatch.setattr("sys.__stderr__", sys.stderr)
     for _ in range(2):
         stepsight.AzureLogHandler(connection_string=KEY)
 
@@ -138,3 +139,18 @@ def test_an_event_handler_records_an_event(
 
     assert records(receiver) == [("model deployed", {"a": "b", "n": 1.5})]
     assert [record.event_name for record in receiver.records()] == ["model deployed"]
+
+
+def test_a_telemetry_processor_is_accepted_and_said(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setattr(_state, "client", make_client())
+    monkeypatch.setattr("sys.__stderr__", sys.stderr)
+
+    def set_role(_envelope: Any) -> None:
+        raise AssertionError
+
+    stepsight.AzureLogHandler().add_telemetry_processor(set_role)
+
+    said = "stepsight: AzureLogHandler: the telemetry processor set_role is not applied\n"
+    assert capsys.readouterr().err.endswith(said)

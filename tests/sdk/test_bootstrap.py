@@ -249,21 +249,60 @@ def test_the_bootstrap_can_be_switched_off(receiver: Any, supervise: Supervise) 
     assert ("stepsight.stdio", "INFO", "ERROR:root:line") in rows(receiver)
 
 
-def test_a_module_keeps_its_own_loader_and_resources(supervise: Supervise, tmp_path: Path) -> None:
+AZUREML = """
+class Run: pass
+class _OfflineRun:
+    def __init__(self, parent_logger=None, run_id=None): self.id = "OfflineRun_1"
+    def log(self, name, value): print("theirs", name, value)
+"""
+
+
+@pytest.fixture
+def azureml(tmp_path: Path) -> str:
+    """A path with a package of that name on it; the real one is in tests/process."""
     package = tmp_path / "installed" / "azureml" / "core"
     package.mkdir(parents=True)
     for name in ("../__init__.py", "__init__.py"):
         (package / name).write_text("")
-    body = "class Run: pass\nclass _OfflineRun:\n    def __init__(self, parent_logger=None, "
-    (package / "run.py").write_text(body + "run_id=None): self.id = 'OfflineRun_1'\n")
+    (package / "run.py").write_text(AZUREML)
+    return str(package.parent.parent)
+
+
+@pytest.mark.parametrize("order", ["init, import", "import, init"])
+def test_without_stepsight_run_init_mirrors_what_is_imported_before_or_later(
+    receiver: Any, environ: dict[str, str], azureml: str, order: str
+) -> None:
+    parts = {"init": "stepsight.init()", "import": "import azureml.core.run as theirs"}
+    steps = [parts[each] for each in order.split(", ")]
+    script = "; ".join(["import stepsight", *steps, "theirs._OfflineRun().log('loss', 0.5)"])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**environ, "PYTHONPATH": azureml},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == ("theirs loss 0.5\n", "")
+    points = [
+        (metric.name, point.as_double)
+        for path, _, request in receiver.requests
+        if path == "/v1/metrics"
+        for metric in request.resource_metrics[0].scope_metrics[0].metrics
+        for point in metric.gauge.data_points
+    ]
+    assert points == [("loss", 0.5)]
+
+
+def test_a_module_keeps_its_own_loader_and_resources(supervise: Supervise, azureml: str) -> None:
     script = """
 import inspect, azureml.core.run as module
 print(type(module.__loader__).__name__, type(module.__spec__.loader).__name__)
 print(len(inspect.getsource(module).splitlines()))
 """
-    done = supervise(script, PYTHONPATH=str(package.parent.parent))
+    done = supervise(script, PYTHONPATH=azureml)
 
-    assert done.stdout == "SourceFileLoader SourceFileLoader\n3\n"
+    assert done.stdout == f"SourceFileLoader SourceFileLoader\n{len(AZUREML.splitlines())}\n"
 
 
 OPENCENSUS = """
