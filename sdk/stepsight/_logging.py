@@ -111,8 +111,13 @@ class RecordCapture:
         original = getattr(before, "stepsight_original", before)
 
         def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
-            original(logger, record)
-            self.capture(record)
+            # Claimed first: a handler may pass on a copy, as QueueHandler does, to be shown later.
+            is_ours = self._claim(record)
+            try:
+                original(logger, record)
+            finally:
+                if is_ours:
+                    self._take(record)
 
         self._ours = call_handlers
         logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign,assignment]
@@ -128,11 +133,18 @@ class RecordCapture:
 
         Tells whether the record is recorded, now or before.
         """
-        if record.name.startswith(IGNORED):
+        if self._claim(record):
+            return self._take(record)
+        return not record.name.startswith(IGNORED)
+
+    def _claim(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be recorded by whoever asks: the first one, but for our own."""
+        if "_stepsight_seen" in record.__dict__ or record.name.startswith(IGNORED):
             return False
-        if getattr(record, "_stepsight_seen", False):
-            return True
-        record._stepsight_seen = True  # noqa: SLF001 - travels with the record
+        record._stepsight_seen = True  # noqa: SLF001 - travels with the record and its copies
+        return True
+
+    def _take(self, record: logging.LogRecord) -> bool:
         try:
             self._queue(record)
         except Exception:

@@ -108,6 +108,29 @@ logging.getLogger("a").error("once")
     assert rows(receiver) == [("a", "ERROR", "once")]
 
 
+@pytest.mark.parametrize("first", ["", "import stepsight; stepsight.init()\n"])
+def test_a_record_shown_by_a_queue_listener_is_recorded_once(
+    receiver: Any, supervise: Supervise, first: str
+) -> None:
+    script = """
+import logging, logging.handlers, queue
+logger = logging.getLogger("q")
+logger.error("begin")
+waiting = queue.Queue()
+logger.addHandler(logging.handlers.QueueHandler(waiting))
+listener = logging.handlers.QueueListener(waiting, logging.StreamHandler())
+listener.start()
+logger.error("one", {"part": "7"})
+listener.stop()
+"""
+    done = supervise(first + script)
+
+    assert done.stderr == "begin\none\n"
+    assert rows(receiver) == [("q", "ERROR", "begin"), ("q", "ERROR", "one")]
+    [record] = [one for one in receiver.records() if one.body.string_value == "one"]
+    assert "part" in {item.key for item in record.attributes}
+
+
 def test_the_first_records_of_many_threads_all_arrive(receiver: Any, supervise: Supervise) -> None:
     script = """
 import logging, threading
