@@ -261,10 +261,11 @@ def _put(name: str, stream: Any) -> None:
     """Make a stream sys.stdout or sys.stderr, also for log handlers with the one before."""
     before = getattr(sys, name)
     setattr(sys, name, stream)
-    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
-        for handler in getattr(logger, "handlers", ()):  # a PlaceHolder has none
-            if getattr(handler, "stream", None) is before:
-                handler.stream = stream
+    # All there are, by logging's own list: one of a QueueListener or a MemoryHandler has no logger.
+    for reference in tuple(getattr(logging, "_handlerList", ())):
+        handler = reference()
+        if getattr(handler, "stream", None) is before:
+            handler.stream = stream
 
 
 def _count(where: str, exc: Exception) -> None:

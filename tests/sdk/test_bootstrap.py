@@ -114,19 +114,23 @@ def test_a_record_shown_by_a_queue_listener_is_recorded_once(
 ) -> None:
     script = """
 import logging, logging.handlers, queue
-logger = logging.getLogger("q")
-logger.error("begin")
-waiting = queue.Queue()
-logger.addHandler(logging.handlers.QueueHandler(waiting))
-listener = logging.handlers.QueueListener(waiting, logging.StreamHandler())
-listener.start()
+def listen(logger):
+    waiting = queue.Queue()
+    logger.addHandler(logging.handlers.QueueHandler(waiting))
+    return logging.handlers.QueueListener(waiting, logging.StreamHandler())
+logger, late = logging.getLogger("q"), logging.getLogger("late")
+listeners = [listen(logger)]
 logger.error("one", {"part": "7"})
-listener.stop()
+listeners.append(listen(late))
+late.error("two")
+for listener in listeners:
+    listener.start()
+    listener.stop()
 """
     done = supervise(first + script)
 
-    assert done.stderr == "begin\none\n"
-    assert rows(receiver) == [("q", "ERROR", "begin"), ("q", "ERROR", "one")]
+    assert done.stderr == "one\ntwo\n"
+    assert sorted(rows(receiver)) == [("late", "ERROR", "two"), ("q", "ERROR", "one")]
     [record] = [one for one in receiver.records() if one.body.string_value == "one"]
     assert "part" in {item.key for item in record.attributes}
 
