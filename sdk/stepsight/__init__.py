@@ -15,19 +15,32 @@ from typing import TYPE_CHECKING, Any
 
 from stepsight import _state
 from stepsight._state import flush, init, shutdown
-from stepsight.errors import ConfigError, MissingExtraError, StepsightError
+from stepsight.errors import (
+    ConfigError,
+    MissingExtraError,
+    NotOfferedError,
+    RunEnvironmentError,
+    RunFailedError,
+    StepsightError,
+)
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from stepsight._azure_log import AzureEventHandler, AzureLogHandler
     from stepsight._pipeline import PipelineRun, pipeline_run
     from stepsight._run import Run
 
 __all__ = [
+    "AzureEventHandler",
+    "AzureLogHandler",
     "ConfigError",
     "MissingExtraError",
+    "NotOfferedError",
     "PipelineRun",
     "Run",
+    "RunEnvironmentError",
+    "RunFailedError",
     "StepsightError",
     "child_run",
     "flush",
@@ -41,7 +54,13 @@ __all__ = [
 
 __version__ = "0.1.0"
 
-_LAZY = {"Run": "_run", "PipelineRun": "_pipeline", "pipeline_run": "_pipeline"}
+_LAZY = {
+    "AzureEventHandler": "_azure_log",
+    "AzureLogHandler": "_azure_log",
+    "PipelineRun": "_pipeline",
+    "Run": "_run",
+    "pipeline_run": "_pipeline",
+}
 
 
 class _StartOnFirstUse(logging.Filter):

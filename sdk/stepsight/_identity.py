@@ -109,7 +109,9 @@ def detect_identity(
         step = f"{run}.{name}-{secrets.token_hex(2)}" if run else new_run_id(name)
     trace_id, parent_span = _trace_context(environ)
     marker, _, main_pid = environ.get("STEPSIGHT_MAIN", "").rpartition(":")
-    is_worker = marker == step and main_pid != str(os.getpid())
+    # A supervisor does not know its command's process id beforehand, but is its parent.
+    is_main = main_pid in {str(os.getpid()), f"parent-{os.getppid()}"}
+    is_worker = marker == step and not is_main
     is_supervised = environ.get("STEPSIGHT_SUPERVISED") == "1"
     shares_span = bool(parent_span) and (is_worker or is_supervised)
     return Identity(

@@ -10,9 +10,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stepsight._client import Client
 
-__all__ = ["ConsoleHandler", "RecordCapture", "record_attributes", "severity_of"]
+__all__ = ["ConsoleHandler", "RecordCapture", "decorators", "record_attributes", "severity_of"]
 
 # Loggers of the sending itself: a record about a request must not cause another request.
 IGNORED = ("stepsight.sdk", "urllib3", "http.client", "opentelemetry.exporter", "requests.packages")
@@ -24,6 +26,10 @@ _STANDARD = frozenset(_FIRST) | {
     "taskName",
     "_stepsight_seen",
 }
+
+
+# What adds to the attributes of a record, in this order; empty for nearly every process.
+decorators: list[Callable[[logging.LogRecord, dict[str, Any]], None]] = []
 
 
 @cache
@@ -100,11 +106,18 @@ class RecordCapture:
 
     def install(self) -> None:
         """Begin to see records."""
-        original = self._original = logging.Logger.callHandlers
+        # The bootstrap of `stepsight run` has done its work when we come.
+        before = self._original = logging.Logger.callHandlers
+        original = getattr(before, "stepsight_original", before)
 
         def call_handlers(logger: logging.Logger, record: logging.LogRecord) -> None:
-            original(logger, record)
-            self.capture(record)
+            # Claimed first: a handler may pass on a copy, as QueueHandler does, to be shown later.
+            is_ours = self._claim(record)
+            try:
+                original(logger, record)
+            finally:
+                if is_ours:
+                    self._take(record)
 
         self._ours = call_handlers
         logging.Logger.callHandlers = call_handlers  # type: ignore[method-assign,assignment]
@@ -120,11 +133,18 @@ class RecordCapture:
 
         Tells whether the record is recorded, now or before.
         """
-        if record.name.startswith(IGNORED):
+        if self._claim(record):
+            return self._take(record)
+        return not record.name.startswith(IGNORED)
+
+    def _claim(self, record: logging.LogRecord) -> bool:
+        """Whether the record is to be recorded by whoever asks: the first one, but for our own."""
+        if "_stepsight_seen" in record.__dict__ or record.name.startswith(IGNORED):
             return False
-        if getattr(record, "_stepsight_seen", False):
-            return True
-        record._stepsight_seen = True  # noqa: SLF001 - travels with the record
+        record._stepsight_seen = True  # noqa: SLF001 - travels with the record and its copies
+        return True
+
+    def _take(self, record: logging.LogRecord) -> bool:
         try:
             self._queue(record)
         except Exception:
@@ -138,6 +158,8 @@ class RecordCapture:
         attributes = record_attributes(record)
         if record.exc_info and record.exc_info[0] is not None:
             attributes.update(exception_attributes(*record.exc_info))
+        for decorate in decorators:
+            decorate(record, attributes)
         self._client.log(
             message_of(record),
             scope=record.name,

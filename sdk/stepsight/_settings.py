@@ -153,6 +153,14 @@ SETTINGS = (
         "Whether records of Python's logging are recorded.",
     ),
     Setting(
+        "bootstrap",
+        ("STEPSIGHT_BOOTSTRAP",),
+        bool,
+        True,
+        "",
+        "Whether stepsight run reaches into Python steps: log records, azureml.core and mlflow.",
+    ),
+    Setting(
         "disabled", ("STEPSIGHT_DISABLED",), bool, False, "", "Record and send nothing at all."
     ),
     Setting(
@@ -199,6 +207,7 @@ class Settings:
     spool_max_bytes: int
     capture_stdio: bool
     capture_logging: bool
+    bootstrap: bool
     disabled: bool
     supervised: bool
     supervisor_pipe: str

@@ -97,6 +97,15 @@ def ensure() -> Client | None:
 _complained = False
 
 
+def is_offline() -> bool:
+    """Whether nothing but this process says which run it belongs to."""
+    if client is None:
+        return True
+    identity = client.identity
+    told = identity.is_supervised or identity.is_worker or "AZUREML_RUN_ID" in os.environ
+    return not told and identity.parent_run_id == identity.step_id
+
+
 def flush(timeout_s: float = 5.0) -> bool:
     """Send what was recorded so far; False if that took longer than `timeout_s`."""
     return client.flush(timeout_s) if client is not None else True
@@ -179,6 +188,9 @@ def _install_hooks() -> None:
     from stepsight import _lifecycle
 
     _lifecycle.install_hooks()
+    from stepsight._bootstrap.stepsight_hooks import install_mirrors
+
+    install_mirrors()
 
 
 def _after_fork() -> None:

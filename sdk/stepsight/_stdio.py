@@ -140,6 +140,8 @@ class Tee:
     def write(self, text: str) -> int:
         """Write to the stream, and capture; a capture of a capture is left out."""
         frame = sys._getframe(1)  # noqa: SLF001 - the documented way to know one's caller
+        if frame.f_code.co_name == "write" and frame.f_back is not None:
+            frame = frame.f_back  # a stream around this one, as mlflow gives to its handler
         record = frame.f_locals.get("record") if frame.f_code in handler_codes else None
         if self._goes_first:
             self._take(record, text)
@@ -259,10 +261,11 @@ def _put(name: str, stream: Any) -> None:
     """Make a stream sys.stdout or sys.stderr, also for log handlers with the one before."""
     before = getattr(sys, name)
     setattr(sys, name, stream)
-    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
-        for handler in getattr(logger, "handlers", ()):  # a PlaceHolder has none
-            if getattr(handler, "stream", None) is before:
-                handler.stream = stream
+    # All there are, by logging's own list: one of a QueueListener or a MemoryHandler has no logger.
+    for reference in tuple(getattr(logging, "_handlerList", ())):
+        handler = reference()
+        if getattr(handler, "stream", None) is before:
+            handler.stream = stream
 
 
 def _count(where: str, exc: Exception) -> None:

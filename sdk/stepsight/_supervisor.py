@@ -125,9 +125,10 @@ class Supervisor:
             **os.environ,
             **self._client.identity.environment(),
             "STEPSIGHT_ENDPOINT": self._settings.endpoint,
-            "STEPSIGHT_MAIN": "",
+            "STEPSIGHT_MAIN": f"{self._client.identity.step_id}:parent-{os.getpid()}",
             "STEPSIGHT_SUPERVISED": "1",
             "PYTHONUNBUFFERED": "1",
+            **(_python_path() if self._settings.bootstrap else {}),
         }
         with self._console as console, Marks() as marks:
             process = subprocess.Popen(
@@ -241,6 +242,13 @@ class _Signals:
                 pass
         except BlockingIOError:
             pass
+
+
+def _python_path() -> dict[str, str]:
+    """PYTHONPATH with the folder whose sitecustomize a Python step begins with."""
+    bootstrap = str(Path(__file__).parent / "_bootstrap")
+    before = [each for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    return {"PYTHONPATH": os.pathsep.join([bootstrap, *(e for e in before if e != bootstrap)])}
 
 
 def _ending(returncode: int, usage: Any) -> Ending:

@@ -24,6 +24,9 @@ LOG_COLUMNS = """
 # the cursor.
 _CURSOR = "toUnixTimestamp64Nano(ReceivedTimestamp)"
 
+# Every 5 s from every step, and pieces of images: nothing to read in them.
+_UNREADABLE = "('stepsight.step.heartbeat', 'stepsight.run.heartbeat', 'stepsight.run.part')"
+
 
 def run_logs(store: Store, project: str, parameters: dict[str, str]) -> dict[str, Any]:
     """The newest `limit` rows, or with `after` the rows that arrived since that cursor."""
@@ -62,8 +65,7 @@ def _where(parameters: dict[str, str]) -> str:
         "ProjectId = {project:String}",
         "RunId = {run:String}",
         "Timestamp >= {started_at:DateTime64(9)} - INTERVAL 1 DAY",
-        # Every 5 s from every step, and nothing to read in them.
-        "EventName NOT IN ('stepsight.step.heartbeat', 'stepsight.run.heartbeat')",
+        f"EventName NOT IN {_UNREADABLE}",
     ]
     optional = {
         "step": "(StepName = {step:String} OR StepId = {step:String})",
