@@ -65,7 +65,7 @@ def _begin(settings: Any, identity: Any) -> None:
     from stepsight._client import Client
     from stepsight._lifecycle import Lifecycle
 
-    created = Lifecycle(is_main=not identity.is_worker)
+    created = Lifecycle(is_main=identity.speaks)
     client = Client(settings, identity, created.heartbeat)
     lifecycle = created
     if not identity.is_worker:

@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 from stepsight import _cgroup
 from stepsight._client import Client
 from stepsight._console import Console
+from stepsight._environment import environment_attributes
 from stepsight._identity import detect_identity, outside_environment
 from stepsight._marks import Marks
 from stepsight._process import tree_use
-from stepsight._settings import load_settings
+from stepsight._redact import Redactor
+from stepsight._resources import MachineUse
+from stepsight._settings import load_settings, process_variables
 from stepsight._traceback import find_exception
 
 if TYPE_CHECKING:
@@ -103,13 +106,16 @@ class Supervisor:
         self._settings = settings
         self._pid = 0
         self._asked_to_stop = ""
+        self._machine = MachineUse()
         self._client = Client(settings, identity, self._heartbeat)
         self._console = Console(self._line)
 
     def run(self) -> int:
         """Start the command, watch it, tell its end; returns the exit code."""
         ooms_before = _cgroup.oom_kills()
-        self._event("start", "started", {"process.command_line": " ".join(self._command)})
+        line = Redactor.of(self._settings).command_line(self._command)
+        self._event("start", "started", {"process.command_line": line})
+        self._tell_environment()
         try:
             ending = self._watch()
         except OSError as exc:
@@ -166,7 +172,22 @@ class Supervisor:
 
     def _heartbeat(self) -> None:
         if self._pid:
-            self._event("heartbeat", "is running", {**tree_use(self._pid), **self._client.counts()})
+            machine = self._machine.read(3 * self._settings.heartbeat_s)
+            use = {**tree_use(self._pid), **machine}
+            self._event("heartbeat", "is running", {**use, **self._client.counts()})
+
+    def _tell_environment(self) -> None:
+        settings, identity = self._settings, self._client.identity
+        if settings.environment:
+            environ = process_variables()
+            self._client.event(
+                "stepsight.step.environment",
+                f"environment of step {identity.step_name}",
+                {**WITNESS},
+                lambda: environment_attributes(
+                    settings, identity, environ, self._command, is_python=False
+                ),
+            )
 
     def _event(self, what: str, said: str, attributes: dict[str, Any]) -> None:
         interval = {"stepsight.heartbeat.interval_s": self._settings.heartbeat_s}
