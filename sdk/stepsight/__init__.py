@@ -18,10 +18,11 @@ from stepsight._state import flush, init, shutdown
 from stepsight.errors import ConfigError, MissingExtraError, StepsightError
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
+    from stepsight._instrument import instrument
     from stepsight._pipeline import PipelineRun, pipeline_run
     from stepsight._run import Run
+    from stepsight._span import Span
+    from stepsight._step import step
 
 __all__ = [
     "ConfigError",
@@ -32,16 +33,24 @@ __all__ = [
     "child_run",
     "flush",
     "init",
+    "instrument",
     "logger",
     "pipeline_run",
     "run",
     "shutdown",
     "span",
+    "step",
 ]
 
 __version__ = "0.1.0"
 
-_LAZY = {"Run": "_run", "PipelineRun": "_pipeline", "pipeline_run": "_pipeline"}
+_LAZY = {
+    "Run": "_run",
+    "PipelineRun": "_pipeline",
+    "pipeline_run": "_pipeline",
+    "instrument": "_instrument",
+    "step": "_step",
+}
 
 
 class _StartOnFirstUse(logging.Filter):
@@ -61,11 +70,11 @@ if TYPE_CHECKING:
     run: Run
 
 
-def span(name: str, **attributes: Any) -> AbstractContextManager[Any]:
-    """Time a part of the step: `with stepsight.span("load data"):`. See stepsight._span.span."""
-    from stepsight._span import span as open_span
+def span(name: str, **attributes: Any) -> Span:
+    """Time a part of the step: `with stepsight.span("load data"):`, also as a decorator."""
+    from stepsight._span import Span
 
-    return open_span(name, **attributes)
+    return Span(name, attributes)
 
 
 def child_run(name: str) -> Run:

@@ -74,6 +74,10 @@ def _begin(settings: Any, identity: Any) -> None:
     created.start(client)
     _install_capture(client)
     _install_hooks()
+    if settings.instrument == "auto":
+        from stepsight._instrument import instrument
+
+        instrument()
 
 
 def ensure() -> Client | None:
