@@ -109,6 +109,7 @@ def _switch_on_azure() -> bool:
         plugin: Any = importlib.import_module("azure.core.tracing.ext.opentelemetry_span")
         settings.tracing_implementation = plugin.OpenTelemetrySpan
     except ImportError:  # since azure-core 1.33 it needs no plugin
+        importlib.import_module("azure.core.tracing.opentelemetry")
         settings.tracing_enabled = True
     return True
 

@@ -337,6 +337,21 @@ def test_queries_by_sqlalchemy_are_dependencies(run_script: RunScript) -> None:
     assert statement == "SELECT 1"
 
 
+def test_calls_of_azure_sdks_are_dependencies(run_script: RunScript) -> None:
+    call, own = run_script(
+        SERVER + "assert stepsight.instrument('azure.core') == ['azure.core']\n"
+        "from azure.core import PipelineClient\n"
+        "from azure.core.pipeline.policies import DistributedTracingPolicy\n"
+        "from azure.core.rest import HttpRequest\n"
+        "client = PipelineClient(url, policies=[DistributedTracingPolicy()])\n"
+        "client.send_request(HttpRequest('GET', f'{url}/blob'))\n"
+        "client.close(); server.shutdown()\n"
+    )
+
+    assert (call.kind, call.parent_id, call.trace_id) == ("CLIENT", own.span_id, own.trace_id)
+    assert call.attributes["http.response.status_code"] == 200
+
+
 def test_what_cannot_be_recorded_is_said_when_asked_for(run_script: RunScript) -> None:
     run_script(
         "import logging, io\n"
