@@ -66,12 +66,12 @@ a transaction of its own; and an agreement through the collector, which may be a
 ## Ranks
 
 Where several processes are one step run, every record has `stepsight.rank`,
-`stepsight.local_rank` and `stepsight.world_size`. Rank 0 alone tells the step run's start and end,
-its environment and its span; the span's id is made from the step run's id (SHA-256 of `stepsight
-span ` and it, 8 bytes), so that records of all ranks stand in it. Every rank sends heartbeats, one
-on each machine with the machine's use; how another rank failed is on its last heartbeat. If rank 0
-is killed because another one failed, its end says Canceled: under `stepsight run -- torchrun …` the
-supervisor tells the end, and is believed.
+`stepsight.local_rank` and `stepsight.world_size`. Rank 0 alone (or its supervisor, where each rank
+has one) tells the step run's start and end, its environment and its span; the span's id is made
+from the step run's id (SHA-256 of `stepsight span ` and it, 8 bytes), so that records of all ranks
+stand in it. Every rank sends heartbeats, one on each machine with the machine's use; how another
+rank failed is on its last heartbeat. If rank 0 is killed because another one failed, its end says
+Canceled: under `stepsight run -- torchrun …` the supervisor tells the end, and is believed.
 
 This needs a step run id that all ranks have alike, by a row below or `STEPSIGHT_STEP_RUN_ID`; else
 each is a step run of its own.

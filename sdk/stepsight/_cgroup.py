@@ -55,6 +55,7 @@ def container_use(
     use = _memory_use(group)
     if limit:
         use["stepsight.container.memory.limit"] = limit
+    use["stepsight.container.oom_kills"] = oom_kills(root, own)
     return {**use, **_cpu_use(root, own)}
 
 

@@ -43,13 +43,17 @@ FORWARDED = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended: `code` as a shell gives it, `signal_name` such as SIGKILL or empty."""
+    """How a command ended: `code` as a shell gives it, `signal_name` such as SIGKILL or empty.
+
+    `oom_kills` counts the processes of the container that were killed for memory meanwhile.
+    """
 
     code: int
     signal_name: str = ""
     peak_bytes: int = 0
     cpu_s: float = 0.0
     message: str = ""
+    oom_kills: int = 0
 
 
 def supervise(
@@ -114,13 +118,15 @@ class Supervisor:
         """Start the command, watch it, tell its end; returns the exit code."""
         ooms_before = _cgroup.oom_kills()
         line = Redactor.of(self._settings).command_line(self._command)
-        self._event("start", "started", {"process.command_line": line})
-        self._tell_environment()
+        if self._client.identity.speaks:  # else rank 0's supervisor does
+            self._event("start", "started", {"process.command_line": line})
+            self._tell_environment()
         try:
             ending = self._watch()
         except OSError as exc:
             ending = _not_started(self._command[0], exc)
-        if ending.signal_name == "SIGKILL" and _cgroup.oom_kills() > ooms_before:
+        ending = replace(ending, oom_kills=max(0, _cgroup.oom_kills() - ooms_before))
+        if ending.signal_name == "SIGKILL" and ending.oom_kills:
             ending = replace(ending, message=_cgroup.describe(ending.peak_bytes))
         self._tell_end(ending)
         self._client.close(self._settings.exit_timeout_s)
@@ -203,20 +209,24 @@ class Supervisor:
             if ending.message:
                 kind = "OutOfMemoryKilled" if ending.signal_name else "CommandNotStarted"
                 cause = {"exception.type": kind, "exception.message": ending.message}
-        self._client.own_span(
-            failed=status == "Failed",
-            reason=str(cause.get("exception.message", "")),
-            attributes={"process.exit.code": ending.code},
-        )
+        speaks = self._client.identity.speaks
+        if speaks:
+            self._client.own_span(
+                failed=status == "Failed",
+                reason=str(cause.get("exception.message", "")),
+                attributes={"process.exit.code": ending.code},
+            )
+        ooms = {"stepsight.oom_kills": ending.oom_kills} if ending.oom_kills else {}
         signal_name = {"process.exit.signal": ending.signal_name} if ending.signal_name else {}
         self._event(
-            "end",
+            "end" if speaks else "heartbeat",
             f"{status.lower()} with {ending.signal_name or f'exit code {ending.code}'}",
             {
                 "stepsight.status": status,
                 "process.exit.code": ending.code,
                 **signal_name,
                 **cause,
+                **ooms,
                 "stepsight.memory.peak": ending.peak_bytes,
                 "process.cpu.time": ending.cpu_s,
                 **self._client.counts(),

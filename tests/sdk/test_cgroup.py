@@ -47,6 +47,7 @@ USE = {
     "container.memory.working_set": 2 * GIB,
     "stepsight.container.memory.peak": 4 * GIB,
     "stepsight.container.memory.limit": 8 * GIB,
+    "stepsight.container.oom_kills": 1,
     "container.cpu.time": 2.5,
     "stepsight.container.cpu.limit": 1.5,
 }

@@ -236,6 +236,79 @@ def test_a_supervisor_says_the_same_from_outside_and_the_machine_once(
     assert not {key for key in beats.get("process", ()) if key.startswith("system.")}
 
 
+SUPERVISE = """
+import sys
+from stepsight import _cgroup, _supervisor
+kills = iter({kills})
+_cgroup.oom_kills = lambda: next(kills)
+_cgroup.memory_limit_bytes = lambda: 1 << 30
+sys.exit(_supervisor.supervise(["sh", "-c", {command!r}]))
+"""
+
+
+def ending_of(
+    receiver: Any, tmp_path: Path, script: str, **more: str
+) -> tuple[str, dict[str, Any]]:
+    """Name and attributes of the last event of a supervised command."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("STEPSIGHT_")}
+    environ = {**kept, "STEPSIGHT_ENDPOINT": receiver.endpoint, "STEPSIGHT_SPOOL": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", script], env={**environ, **more}, check=False, timeout=60)
+    last = next(record for record in reversed(receiver.records()) if record.event_name)
+    values = {
+        item.key: getattr(item.value, item.value.WhichOneof("value")) for item in last.attributes
+    }
+    return last.event_name, values
+
+
+def test_a_step_killed_for_memory_says_so(receiver: Any, tmp_path: Path) -> None:
+    script = SUPERVISE.format(kills=[3, 4], command="kill -9 $$")
+
+    event, end = ending_of(receiver, tmp_path, script)
+
+    assert (event, end["stepsight.status"], end["stepsight.oom_kills"]) == (
+        "stepsight.step.end",
+        "Failed",
+        1,
+    )
+    assert end["exception.type"] == "OutOfMemoryKilled"
+    assert end["exception.message"].endswith("GiB of 1.0 GiB allowed")
+
+
+def test_a_child_killed_for_memory_is_told_beside_the_steps_own_failure(
+    receiver: Any, tmp_path: Path
+) -> None:
+    script = SUPERVISE.format(kills=[3, 5], command="exit 1")
+
+    _, end = ending_of(receiver, tmp_path, script)
+
+    assert (end["process.exit.code"], end["stepsight.oom_kills"]) == (1, 2)
+    assert "exception.type" not in end
+
+
+def test_a_kill_without_want_of_memory_is_only_a_kill(receiver: Any, tmp_path: Path) -> None:
+    script = SUPERVISE.format(kills=[3, 3], command="kill -9 $$")
+
+    _, end = ending_of(receiver, tmp_path, script)
+
+    assert end["process.exit.signal"] == "SIGKILL"
+    assert not {"stepsight.oom_kills", "exception.type"} & set(end)
+
+
+def test_the_supervisor_of_another_rank_leaves_start_and_end_to_rank_0(
+    receiver: Any, tmp_path: Path
+) -> None:
+    script = SUPERVISE.format(kills=[0, 0], command="exit 7")
+
+    event, last = ending_of(
+        receiver, tmp_path, script, RANK="1", WORLD_SIZE="2", TORCHELASTIC_RUN_ID="job"
+    )
+
+    names = {record.event_name for record in receiver.records()} - {""}
+    assert names == {"stepsight.step.heartbeat"}
+    assert (event, last["process.exit.code"]) == ("stepsight.step.heartbeat", 7)
+    assert "/v1/traces" not in {path for path, _, _ in receiver.requests}
+
+
 def test_a_heartbeats_reading_costs_less_than_a_millisecond() -> None:
     machine = MachineUse(disk_use)
     machine.read(60)
