@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stepsight import _state
+from stepsight._client import count_internal_error
 from stepsight._wrap import around
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ class Span:
         client = _state.ensure()
         if client is None:
             return None
+        try:
+            return self._open(client)
+        except Exception as exc:  # noqa: BLE001 - OpenTelemetry may be broken, the step goes on
+            self._active = None
+            count_internal_error("span", exc)
+            return None
+
+    def _open(self, client: Client) -> Any:
         from opentelemetry.trace import SpanKind
 
         self._active = (
@@ -120,7 +129,10 @@ def _make_provider(client: Client) -> Any:
         def on_end(self, span: Any) -> None:
             current = _state.client
             if current is not None:
-                current.span(_item(span, current))
+                try:
+                    current.span(_item(span, current))
+                except Exception as exc:  # noqa: BLE001 - a library's call must not fail by us
+                    count_internal_error("span", exc)
 
     class InTheOperation(RandomIdGenerator):
         """Puts spans that have no parent into the step's operation, whatever thread they are on."""

@@ -44,7 +44,9 @@ class Sent:
 @pytest.fixture
 def run_script(receiver: Any, tmp_path: Path) -> RunScript:
     """Run a script as the step `train`; returns its spans, the step's own last."""
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("STEPSIGHT_")}
+    # Not those of an orchestrator that may run the tests themselves.
+    names = ("PATH", "HOME", "LANG", "TMPDIR")
+    kept = {name: os.environ[name] for name in names if name in os.environ}
 
     def run(script: str, *arguments: str, code: int = 0, **environ: str) -> list[Sent]:
         path = tmp_path / "train.py"
@@ -250,6 +252,19 @@ def test_without_recording_functions_run_as_ever(run_script: RunScript) -> None:
     assert run_script(SPANS + STEPS, STEPSIGHT_DISABLED="1") == []
 
 
+def test_a_broken_opentelemetry_does_not_break_the_step(run_script: RunScript) -> None:
+    [own] = run_script(
+        "import sys\n"
+        "sys.modules['opentelemetry.sdk.trace'] = None\n"
+        "with stepsight.span('x') as span:\n    assert span is None\n"
+        "@stepsight.step\ndef load():\n    return 5\n"
+        "assert load() == 5\n",
+        STEPSIGHT_RAISE_ERRORS="0",
+    )
+
+    assert (own.name, own.failed) == ("train", False)
+
+
 SERVER = """
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -335,6 +350,17 @@ def test_queries_by_sqlalchemy_are_dependencies(run_script: RunScript) -> None:
     assert (query.kind, query.parent_id) == ("CLIENT", spans[-1].span_id)
     statement = query.attributes.get("db.statement") or query.attributes.get("db.query.text")
     assert statement == "SELECT 1"
+
+
+def test_calls_by_urllib3_alone_are_dependencies(run_script: RunScript) -> None:
+    call, own = run_script(
+        SERVER + "stepsight.instrument('urllib3')\n"
+        "import urllib3\n"
+        "assert urllib3.PoolManager().request('GET', f'{url}/data').status == 200\n"
+        "server.shutdown()\n"
+    )
+
+    assert (call.kind, call.parent_id) == ("CLIENT", own.span_id)
 
 
 def test_calls_of_azure_sdks_are_dependencies(run_script: RunScript) -> None:
