@@ -142,7 +142,7 @@ def sdk_settings_page() -> str:
     for row in SETTINGS:
         variables = ", ".join(f"`{name}`" for name in row.variables)
         default = f"`{row.default}`" if row.default != "" else ""
-        unit = f" In {row.unit}." if row.unit in {"s", "ms", "bytes", "records"} else ""
+        unit = f" In {row.unit}." if row.unit in {"s", "ms", "bytes"} else ""
         choices = (
             f" One of {', '.join(f'`{each}`' for each in row.choices)}." if row.choices else ""
         )

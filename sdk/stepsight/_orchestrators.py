@@ -124,7 +124,7 @@ ORCHESTRATORS = (
         experiment=("{airflow:dag_id}", "{AIRFLOW_CTX_DAG_ID}"),
         run_url=("{airflow:log_url|http}",),
         attempt=("{airflow:try_number}", "{AIRFLOW_CTX_TRY_NUMBER}"),
-        note="A mapped task's index is in no variable: give a BashOperator "
+        note="A mapped task's index is in no variable: give a BashOperator `append_env=True` and "
         '`env={"STEPSIGHT_STEP_RUN_ID": "{{ run_id }}.{{ ti.task_id }}.{{ ti.map_index }}"}`.',
     ),
     Orchestrator(
