@@ -5,6 +5,7 @@ python docs/generate.py
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,10 @@ from stepsight_collector.exposition import families
 from stepsight_collector.metrics import Metrics
 from stepsight_collector.settings import ROWS as COLLECTOR_ROWS
 from stepsight_collector.wal import WalUsage
+
+# A script sees its own directory only; the test that runs it, not even that.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from docs.sdk_pages import SDK_PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -215,6 +220,7 @@ PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "settings.md": settings_page,
     REFERENCE / "collector-metrics.md": metrics_page,
     BREEZE: breeze_page,
+    **SDK_PAGES,
 }
 
 

@@ -25,11 +25,12 @@ from stepsight.errors import (
 )
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from stepsight._azure_log import AzureEventHandler, AzureLogHandler
+    from stepsight._instrument import instrument
     from stepsight._pipeline import PipelineRun, pipeline_run
     from stepsight._run import Run
+    from stepsight._span import Span
+    from stepsight._step import step
 
 __all__ = [
     "AzureEventHandler",
@@ -45,11 +46,13 @@ __all__ = [
     "child_run",
     "flush",
     "init",
+    "instrument",
     "logger",
     "pipeline_run",
     "run",
     "shutdown",
     "span",
+    "step",
 ]
 
 __version__ = "0.1.0"
@@ -59,7 +62,9 @@ _LAZY = {
     "AzureLogHandler": "_azure_log",
     "PipelineRun": "_pipeline",
     "Run": "_run",
+    "instrument": "_instrument",
     "pipeline_run": "_pipeline",
+    "step": "_step",
 }
 
 
@@ -80,11 +85,11 @@ if TYPE_CHECKING:
     run: Run
 
 
-def span(name: str, **attributes: Any) -> AbstractContextManager[Any]:
-    """Time a part of the step: `with stepsight.span("load data"):`. See stepsight._span.span."""
-    from stepsight._span import span as open_span
+def span(name: str, **attributes: Any) -> Span:
+    """Time a part of the step: `with stepsight.span("load data"):`, also as a decorator."""
+    from stepsight._span import Span
 
-    return open_span(name, **attributes)
+    return Span(name, attributes)
 
 
 def child_run(name: str) -> Run:

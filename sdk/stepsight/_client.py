@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from contextvars import ContextVar
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -27,10 +28,13 @@ if TYPE_CHECKING:
     from stepsight._identity import Identity
     from stepsight._settings import Settings
 
-__all__ = ["VERSION", "Client", "count_internal_error", "guarded"]
+__all__ = ["VERSION", "Client", "count_internal_error", "guarded", "inner_attributes"]
 
 VERSION = "0.1.0"
 INFO = 9
+
+# Set inside of a function that is a step run of its own (_step.py): goes on every record.
+inner_attributes: ContextVar[dict[str, Any] | None] = ContextVar("stepsight_step", default=None)
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -77,6 +81,7 @@ class Client:
             **({"step_id": identity.step_id} if identity.step_id else {}),
             **({"step_name": identity.step_name} if identity.step_id else {}),
             "experiment_name": identity.experiment_name,
+            **identity.facts(),
             **identity.dimensions,
         }
 
@@ -89,9 +94,13 @@ class Client:
         level: str = "INFO",
         attributes: dict[str, Any] | None = None,
         event: str = "",
+        more: Callable[[], dict[str, Any]] | None = None,
     ) -> None:
         """Queue a log record or event, inside the active span or else the step's own."""
         trace_id, span_id = self._context()
+        inner = inner_attributes.get()
+        if inner is not None:
+            attributes = {**inner, **(attributes or {})}
         self.worker.add(
             LogItem(
                 time.time_ns(),
@@ -103,15 +112,25 @@ class Client:
                 trace_id,
                 span_id,
                 event,
+                more,
             )
         )
 
-    def event(self, name: str, body: str, attributes: dict[str, Any]) -> None:
-        """Queue a lifecycle event."""
-        self.log(body, scope="stepsight.lifecycle", attributes=attributes, event=name)
+    def event(
+        self,
+        name: str,
+        body: str,
+        attributes: dict[str, Any],
+        more: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
+        """Queue a lifecycle event; `more` finds further attributes on the worker's thread."""
+        self.log(body, scope="stepsight.lifecycle", attributes=attributes, event=name, more=more)
 
     def metric(self, name: str, value: float | None, attributes: dict[str, Any]) -> None:
         """Queue one value of a run metric."""
+        inner = inner_attributes.get()
+        if inner is not None:
+            attributes = {**inner, **attributes}
         self.worker.add(MetricItem(time.time_ns(), name, value, attributes))
 
     def span(self, item: SpanItem) -> None:
@@ -133,6 +152,7 @@ class Client:
                 STATUS_ERROR if failed else STATUS_OK,
                 reason if failed else "",
                 attributes,
+                identity.tracestate,
             )
         )
 

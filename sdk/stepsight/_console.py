@@ -44,8 +44,12 @@ class _Stream:
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self.lines = LineAssembler(lambda line: emit(name, line))
 
-    def pass_on(self) -> None:
-        """Read what is there, write it to our console, record its lines."""
+    def pass_on(self, before_lines: Callable[[], None]) -> None:
+        """Read what is there, write it to our console, record its lines.
+
+        Marks are written before their lines, so whoever reads them in `before_lines`, after the
+        output was read, has those of every line in it.
+        """
         try:
             data = os.read(self.reader, READ_BYTES)
         except OSError:  # a pseudo-terminal whose other end is closed
@@ -57,6 +61,7 @@ class _Stream:
             _write_all(self.target, data)
         except OSError:  # our console is gone: the command learns it as without us
             self.close()
+        before_lines()
         self.lines.feed(self._decode(data))
 
     def close(self) -> None:
@@ -103,10 +108,12 @@ class Console:
         ready, _, _ = select.select([*streams, wakeup], [], [], timeout_s)
         output = [streams[fd] for fd in ready if fd in streams]
         for stream in output:
-            if self._marks is not None:
-                self._marks.read()
-            stream.pass_on()
+            stream.pass_on(self._read_marks)
         return bool(output)
+
+    def _read_marks(self) -> None:
+        if self._marks is not None:
+            self._marks.read()
 
     def finish(self, *, recover: bool) -> None:
         """Record unfinished lines; `recover` also those whose own record may have been lost."""

@@ -1,7 +1,11 @@
-"""Which run and step this process belongs to, from arguments and the environment."""
+"""Which run and step this process belongs to, from arguments and the environment.
+
+Explained for users in docs/reference/identity.md.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -11,30 +15,41 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stepsight._ranks import find_rank
+from stepsight._recognise import recognise
+from stepsight._templates import Facts
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from stepsight._ranks import Rank
+    from stepsight._recognise import Recognised
 
 __all__ = [
     "Identity",
     "detect_identity",
-    "explain_identity",
     "new_run_id",
+    "operation_id",
     "outside_environment",
+    "shared_span_id",
     "without_step",
 ]
 
-# Environment variables for each part, first one wins. Source: azureml-core sets AZUREML_*; the
+# What a user says wins over what an orchestrator says (_orchestrators.py); first one counts. The
 # lower-case names are those of Microsoft's how-to on pipeline logs in Application Insights.
-_RUN = ("STEPSIGHT_PIPELINE_RUN", "AZUREML_ROOT_RUN_ID")
-_STEP = ("STEPSIGHT_STEP_RUN_ID", "AZUREML_RUN_ID")
-_STEP_NAME = ("STEPSIGHT_STEP", "AZUREML_STEP_NAME")
-_EXPERIMENT = ("STEPSIGHT_EXPERIMENT", "AZUREML_EXPERIMENT_NAME", "AZUREML_ARM_PROJECT_NAME")
-_OTHERS = {
+_RUN = ("STEPSIGHT_PIPELINE_RUN",)
+_STEP = ("STEPSIGHT_STEP_RUN_ID",)
+_STEP_NAME = ("STEPSIGHT_STEP",)
+_EXPERIMENT = ("STEPSIGHT_EXPERIMENT",)
+OTHERS = {
     "run_url": ("STEPSIGHT_RUN_URL", "run_url"),
     "run_type": ("STEPSIGHT_RUN_TYPE", "run_type", "RUN_TYPE"),
     "build_url": ("STEPSIGHT_BUILD_URL", "build_url", "BUILD_URL"),
     "build_version": ("STEPSIGHT_BUILD_VERSION", "build_version", "BUILD_VERSION"),
 }
+OURS = {"run": _RUN, "step": _STEP, "step_name": _STEP_NAME, "experiment": _EXPERIMENT}
+# Set for a step that is started inside of another one: the orchestrator's step is the outer one.
+_INNER = "STEPSIGHT_INNER_STEP"
 _OF_THIS_STEP = (
     "STEPSIGHT_STEP_RUN_ID",
     "STEPSIGHT_STEP",
@@ -64,6 +79,38 @@ class Identity:
     dimensions: dict[str, str] = field(default_factory=dict)
     is_worker: bool = False
     is_supervised: bool = False
+    tracestate: str = ""
+    orchestrator: str = ""
+    attempt: str = ""
+    image: str = ""
+    rank: Rank | None = None
+    is_shared: bool = False
+
+    @property
+    def speaks(self) -> bool:
+        """Whether this process tells the step run's start and end.
+
+        Of several ranks that share the step run, rank 0.
+        """
+        is_other = self.is_shared and self.rank is not None and self.rank.rank > 0
+        return not self.is_worker and not is_other
+
+    @property
+    def is_first_here(self) -> bool:
+        """Whether this process speaks for its machine: container, disks, GPUs."""
+        return not self.is_worker and not (self.rank and self.rank.local)
+
+    def facts(self) -> dict[str, str | int]:
+        """Resource attributes that say how the process was started; absent ones are left out."""
+        rank = self.rank
+        found = {
+            "stepsight.orchestrator": self.orchestrator,
+            "stepsight.attempt": self.attempt,
+            "stepsight.rank": rank and rank.rank,
+            "stepsight.local_rank": rank and rank.local,
+            "stepsight.world_size": rank and rank.world_size,
+        }
+        return {key: value for key, value in found.items() if value not in (None, "")}
 
     @property
     def traceparent(self) -> str:
@@ -81,6 +128,7 @@ class Identity:
                 f"{key}={_escape(value)}" for key, value in self.dimensions.items()
             ),
             "TRACEPARENT": self.traceparent,
+            **({"TRACESTATE": self.tracestate} if self.tracestate else {}),
         }
 
 
@@ -88,6 +136,19 @@ def new_run_id(name: str) -> str:
     """A readable id that sorts by time: `train-20261124-141530-9f3a`."""
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "run"
     return f"{slug}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def operation_id(run_id: str) -> bytes:
+    """The operation of a pipeline run whose steps were given none: the same in every process.
+
+    The first 16 bytes of the SHA-256 of the run's id, behind a label.
+    """
+    return hashlib.sha256(b"stepsight operation " + run_id.encode("utf-8", "replace")).digest()[:16]
+
+
+def shared_span_id(step_id: str) -> bytes:
+    """The step span's id where several ranks need the same one without talking to each other."""
+    return hashlib.sha256(b"stepsight span " + step_id.encode("utf-8", "replace")).digest()[:8]
 
 
 def detect_identity(
@@ -99,33 +160,57 @@ def detect_identity(
     experiment_name: str | None = None,
     dimensions: Mapping[str, str] | None = None,
     environ: Mapping[str, str] | None = None,
+    facts: Facts | None = None,
 ) -> Identity:
     """Find the identity; what nobody tells is made up from `default_name` or the script's name."""
     environ = os.environ if environ is None else environ
-    name = step_name or _first(environ, _STEP_NAME) or default_name or _script_name()
-    run = parent_run_id or _first(environ, _RUN)
-    step = step_id or _first(environ, _STEP)
+    recognised = recognise(facts or Facts(environ))
+    told = _told(environ, recognised)
+    name = step_name or told.get("step_name") or default_name or _script_name()
+    run = parent_run_id or told.get("run", "")
+    step = step_id or told.get("step")
+    rank = find_rank(environ)
+    is_shared = bool(step and rank and rank.world_size > 1)
     if not step:
         step = f"{run}.{name}-{secrets.token_hex(2)}" if run else new_run_id(name)
-    trace_id, parent_span = _trace_context(environ)
+    trace_id, parent_span, tracestate = trace_context(environ)
     marker, _, main_pid = environ.get("STEPSIGHT_MAIN", "").rpartition(":")
     # A supervisor does not know its command's process id beforehand, but is its parent.
     is_main = main_pid in {str(os.getpid()), f"parent-{os.getppid()}"}
     is_worker = marker == step and not is_main
     is_supervised = environ.get("STEPSIGHT_SUPERVISED") == "1"
     shares_span = bool(parent_span) and (is_worker or is_supervised)
+    own_span = shared_span_id(step) if is_shared else secrets.token_bytes(8)
     return Identity(
         parent_run_id=run or step,
         step_id=step,
         step_name=name,
-        experiment_name=experiment_name or _first(environ, _EXPERIMENT) or "default",
-        trace_id=trace_id or secrets.token_bytes(16),
-        span_id=parent_span if shares_span else secrets.token_bytes(8),
+        experiment_name=experiment_name or told.get("experiment") or "default",
+        trace_id=trace_id or operation_id(run or step),
+        span_id=parent_span if shares_span else own_span,
         parent_span_id=b"" if shares_span else parent_span,
-        dimensions={**_environment_dimensions(environ), **(dimensions or {})},
+        dimensions={**_environment_dimensions(environ, told), **(dimensions or {})},
         is_worker=is_worker,
         is_supervised=is_supervised,
+        tracestate=tracestate,
+        orchestrator=recognised.names[0][0] if recognised.names else "",
+        attempt=told.get("attempt", ""),
+        image=environ.get("STEPSIGHT_IMAGE") or told.get("image", ""),
+        rank=rank,
+        is_shared=is_shared,
     )
+
+
+def _told(environ: Mapping[str, str], recognised: Recognised) -> dict[str, str]:
+    """What variables of ours and orchestrators say, by part; ours win."""
+    told = {part: found.value for part, found in recognised.parts.items()}
+    if environ.get(_INNER):
+        told.pop("step", None)
+        told.pop("step_name", None)
+    for part, names in OURS.items():
+        if value := _first(environ, names):
+            told[part] = value
+    return told
 
 
 def outside_environment(environ: Mapping[str, str]) -> dict[str, str]:
@@ -135,7 +220,7 @@ def outside_environment(environ: Mapping[str, str]) -> dict[str, str]:
     run and its operation stay.
     """
     inside = environ.get("STEPSIGHT_MAIN") or environ.get("STEPSIGHT_SUPERVISED")
-    return without_step(environ) if inside else dict(environ)
+    return {**without_step(environ), _INNER: "1"} if inside else dict(environ)
 
 
 def without_step(environ: Mapping[str, str]) -> dict[str, str]:
@@ -143,38 +228,12 @@ def without_step(environ: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in environ.items() if key not in _OF_THIS_STEP}
 
 
-def explain_identity(environ: Mapping[str, str] | None = None) -> list[tuple[str, str, str]]:
-    """Each part of the identity with its value and the variable it comes from.
-
-    A variable of "" means that nobody tells and the value is made up.
-    """
-    environ = os.environ if environ is None else environ
-    identity = detect_identity(environ=environ)
-    named = (
-        ("parent_run_id", identity.parent_run_id, _RUN),
-        ("step_id", identity.step_id, _STEP),
-        ("step_name", identity.step_name, _STEP_NAME),
-        ("experiment_name", identity.experiment_name, _EXPERIMENT),
-    )
-    parts = [(part, value, _variable(environ, names)) for part, value, names in named]
-    for key, value in identity.dimensions.items():
-        source = _variable(environ, _OTHERS.get(key, ())) or "STEPSIGHT_DIMENSIONS"
-        parts.append((key, value, source))
-    if identity.parent_span_id:
-        parts.append(("operation", identity.trace_id.hex(), "TRACEPARENT"))
-    return parts
-
-
-def _variable(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
-    return next((name for name in names if environ.get(name)), "")
-
-
 def _first(environ: Mapping[str, str], names: tuple[str, ...]) -> str:
     return next((environ[name] for name in names if environ.get(name)), "")
 
 
-def _environment_dimensions(environ: Mapping[str, str]) -> dict[str, str]:
-    found = {key: _first(environ, names) for key, names in _OTHERS.items()}
+def _environment_dimensions(environ: Mapping[str, str], told: Mapping[str, str]) -> dict[str, str]:
+    found = {key: _first(environ, names) or told.get(key, "") for key, names in OTHERS.items()}
     pairs = (pair.partition("=") for pair in environ.get("STEPSIGHT_DIMENSIONS", "").split(","))
     given = {key.strip(): _unescape(value) for key, _, value in pairs if key.strip()}
     return {key: value for key, value in {**found, **given}.items() if value}
@@ -189,11 +248,13 @@ def _unescape(value: str) -> str:
     return value.replace("%2C", ",").replace("%25", "%")
 
 
-def _trace_context(environ: Mapping[str, str]) -> tuple[bytes, bytes]:
+def trace_context(environ: Mapping[str, str]) -> tuple[bytes, bytes, str]:
+    """Trace id, parent span id and state of W3C Trace Context; the state is nothing by itself."""
     match = _TRACEPARENT.match(environ.get("TRACEPARENT", "").strip())
-    if not match or set(match.group(1)) == {"0"}:
-        return b"", b""
-    return bytes.fromhex(match.group(1)), bytes.fromhex(match.group(2))
+    if not match or match.group(1) == "0" * 32 or match.group(2) == "0" * 16:
+        return b"", b"", ""
+    state = environ.get("TRACESTATE", "").strip()
+    return bytes.fromhex(match.group(1)), bytes.fromhex(match.group(2)), state
 
 
 def _script_name() -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stepsight._logging import exception_attributes
 from stepsight._process import own_use, peak_memory_bytes
+from stepsight._settings import process_variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,21 +34,38 @@ class Lifecycle:
         self._status = "Completed"
         self._exit_code = 0
         self._extra: dict[str, Any] = {}
+        self._machine: Any = None
+        self._is_forked = False
 
     def start(self, client: Client) -> None:
-        """Send the start event."""
+        """Send the start event and, after it, what the step runs in."""
         self._client = client
         if not self._is_main:
             return
+        settings, identity, argv = client.settings, client.identity, list(sys.argv)
         attributes = {
             **WITNESS,
-            "stepsight.heartbeat.interval_s": client.settings.heartbeat_s,
-            "process.command_line": " ".join(sys.argv),
+            "stepsight.heartbeat.interval_s": settings.heartbeat_s,
             "process.runtime.version": platform.python_version(),
         }
-        client.event(
-            "stepsight.step.start", f"step {client.identity.step_name} started", attributes
-        )
+
+        def command() -> dict[str, Any]:
+            from stepsight._redact import Redactor
+
+            return {"process.command_line": Redactor.of(settings).command_line(argv)}
+
+        name = identity.step_name
+        client.event("stepsight.step.start", f"step {name} started", attributes, command)
+        if settings.environment:
+            environ = process_variables()
+
+            def environment() -> dict[str, Any]:
+                from stepsight._environment import environment_attributes
+
+                return environment_attributes(settings, identity, environ, argv)
+
+            body = f"environment of step {name}"
+            client.event("stepsight.step.environment", body, {**WITNESS}, environment)
 
     def heartbeat(self) -> None:
         """Send a sign of life; called by the worker."""
@@ -58,9 +76,24 @@ class Lifecycle:
             **WITNESS,
             "stepsight.heartbeat.interval_s": client.settings.heartbeat_s,
             **own_use(),
+            "stepsight.memory.peak": peak_memory_bytes(),
+            **self._machine_use(client),
             **client.counts(),
         }
         client.event("stepsight.step.heartbeat", "heartbeat", attributes)
+        functions = sys.modules.get("stepsight._step")
+        if functions is not None:
+            functions.beat(client)
+
+    def _machine_use(self, client: Client) -> dict[str, Any]:
+        """Of one process on a machine is enough; a supervisor, if there is one, says it itself."""
+        if not client.identity.is_first_here or client.identity.is_supervised or self._is_forked:
+            return {}
+        if self._machine is None:
+            from stepsight._resources import MachineUse
+
+            self._machine = MachineUse()
+        return dict(self._machine.read(3 * client.settings.heartbeat_s))
 
     def failed(self, kind: type[BaseException], value: BaseException, trace: Any) -> None:
         """Note the exception that ends the process."""
@@ -93,12 +126,17 @@ class Lifecycle:
     def become_worker(self) -> None:
         """A forked child speaks of neither start nor end."""
         self._is_main = False
+        self._is_forked = True
         self._extra = {}
+        functions = sys.modules.get("stepsight._step")
+        if functions is not None:
+            functions.forget()
 
     def end(self, client: Client) -> None:
         """Send the step's span and the end event; a worker sends its last counts."""
         if not self._is_main:
-            attributes = {**WITNESS, **client.counts()}
+            # How a rank failed is in no end event: rank 0 sends the only one.
+            attributes = {**WITNESS, **client.counts(), **self._extra}
             client.event("stepsight.step.heartbeat", "worker ended", attributes)
             return
         if not client.identity.is_supervised:

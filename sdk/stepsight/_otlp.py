@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 __all__ = [
     "LogItem",
@@ -38,7 +38,10 @@ _double = struct.Struct("<d").pack
 
 @dataclass(slots=True)
 class LogItem:
-    """A log record or event on its way to the collector."""
+    """A log record or event on its way to the collector.
+
+    `more` makes further attributes on the worker's thread, for what is dear to find out.
+    """
 
     signal: ClassVar[str] = "logs"
 
@@ -51,6 +54,7 @@ class LogItem:
     trace_id: bytes
     span_id: bytes
     event: str = ""
+    more: Callable[[], dict[str, Any]] | None = None
 
     @property
     def size_bytes(self) -> int:
@@ -91,6 +95,7 @@ class SpanItem:
     status: int
     status_message: str
     attributes: dict[str, Any]
+    trace_state: str = ""
 
     @property
     def size_bytes(self) -> int:
@@ -196,6 +201,7 @@ def _span(item: SpanItem) -> bytes:
         (
             _part(b"\x0a", item.trace_id),
             _part(b"\x12", item.span_id),
+            _text(b"\x1a", item.trace_state),
             _part(b"\x22", item.parent_span_id) if item.parent_span_id else b"",
             _text(b"\x2a", item.name),
             b"\x30" + varint(item.kind),

@@ -23,6 +23,8 @@ __all__ = [
     "Settings",
     "explain_settings",
     "load_settings",
+    "process_variables",
+    "temporary_directory",
     "wants_color",
 ]
 
@@ -161,6 +163,50 @@ SETTINGS = (
         "Whether stepsight run reaches into Python steps: log records, azureml.core and mlflow.",
     ),
     Setting(
+        "environment",
+        ("STEPSIGHT_ENVIRONMENT",),
+        bool,
+        True,
+        "",
+        "Whether a step's environment is recorded: packages, git commit, arguments, variables.",
+    ),
+    Setting(
+        "environment_variables",
+        ("STEPSIGHT_ENVIRONMENT_VARIABLES",),
+        str,
+        "CUDA_*,NVIDIA_*,NCCL_*,TORCH_*,OMP_*,MKL_*,OPENBLAS_*,HF_*,XLA_*,TF_CPP_*,TF_FORCE_*,"
+        "PYTHONPATH,PYTHONHASHSEED,TZ,LANG,LC_ALL,TMPDIR",
+        "names",
+        "Environment variables to record, with * for any rest; secrets in them are redacted.",
+    ),
+    Setting(
+        "redact_names",
+        ("STEPSIGHT_REDACT_NAMES",),
+        str,
+        "password,passwd,passphrase,pwd,secret,token,credential,connection_string,auth,"
+        "authorization,cookie,signature,sas,dsn,api_key,access_key,account_key,private_key,"
+        "storage_key,encryption_key,subscription_key,access_token,auth_token",
+        "words",
+        "Arguments and variables whose name has one of these words are recorded without value.",
+    ),
+    Setting(
+        "redact_values",
+        ("STEPSIGHT_REDACT_VALUES",),
+        str,
+        "",
+        "regex",
+        "What else is a secret, wherever it stands in an argument or variable; beside the known.",
+    ),
+    Setting(
+        "instrument",
+        ("STEPSIGHT_INSTRUMENT",),
+        str,
+        "none",
+        "",
+        "auto: record calls of HTTP, database and cloud libraries, as stepsight.instrument() does.",
+        choices=("none", "auto"),
+    ),
+    Setting(
         "disabled", ("STEPSIGHT_DISABLED",), bool, False, "", "Record and send nothing at all."
     ),
     Setting(
@@ -208,6 +254,11 @@ class Settings:
     capture_stdio: bool
     capture_logging: bool
     bootstrap: bool
+    environment: bool
+    environment_variables: str
+    redact_names: str
+    redact_values: str
+    instrument: str
     disabled: bool
     supervised: bool
     supervisor_pipe: str
@@ -247,6 +298,17 @@ def explain_settings(
     return [(row, label, row.default if label is None else raw) for row, label, raw in found]
 
 
+def process_variables() -> dict[str, str]:
+    """The environment as it is now."""
+    return dict(os.environ)
+
+
+def temporary_directory(environ: Mapping[str, str] | None = None) -> str:
+    """Where temporary files go. The `tempfile` module would say the same, for 2 MB of memory."""
+    environ = os.environ if environ is None else environ
+    return next((environ[name] for name in ("TMPDIR", "TEMP", "TMP") if environ.get(name)), "/tmp")  # noqa: S108 - only looked at
+
+
 def wants_color(environ: Mapping[str, str] | None = None) -> bool:
     """Whether a terminal may be coloured. Source: no-color.org, and the terminal type `dumb`."""
     environ = os.environ if environ is None else environ
@@ -273,6 +335,8 @@ def _parse(row: Setting, raw: Any) -> Any:
     if row.kind is str:
         if row.name in {"endpoint", "api"}:
             _check_url(text)
+        if row.name == "redact_values":
+            _check_pattern(text)
         if row.choices and text not in row.choices:
             raise ValueError("one of " + ", ".join(row.choices))
         return text
@@ -290,3 +354,12 @@ def _check_url(text: str) -> None:
     parts = urlsplit(text)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("an http:// or https:// address")
+
+
+def _check_pattern(text: str) -> None:
+    import re
+
+    try:
+        re.compile(text)
+    except re.error as exc:
+        raise ValueError(f"a regular expression ({exc})") from exc

@@ -65,7 +65,7 @@ def _begin(settings: Any, identity: Any) -> None:
     from stepsight._client import Client
     from stepsight._lifecycle import Lifecycle
 
-    created = Lifecycle(is_main=not identity.is_worker)
+    created = Lifecycle(is_main=identity.speaks)
     client = Client(settings, identity, created.heartbeat)
     lifecycle = created
     if not identity.is_worker:
@@ -74,6 +74,10 @@ def _begin(settings: Any, identity: Any) -> None:
     created.start(client)
     _install_capture(client)
     _install_hooks()
+    if settings.instrument == "auto":
+        from stepsight._instrument import instrument
+
+        instrument()
 
 
 def ensure() -> Client | None:

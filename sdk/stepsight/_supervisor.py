@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING, Any
 from stepsight import _cgroup
 from stepsight._client import Client
 from stepsight._console import Console
+from stepsight._environment import environment_attributes
 from stepsight._identity import detect_identity, outside_environment
 from stepsight._marks import Marks
 from stepsight._process import tree_use
-from stepsight._settings import load_settings
+from stepsight._redact import Redactor
+from stepsight._resources import MachineUse
+from stepsight._settings import load_settings, process_variables
 from stepsight._traceback import find_exception
 
 if TYPE_CHECKING:
@@ -40,13 +43,17 @@ FORWARDED = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
 
 @dataclass(frozen=True)
 class Ending:
-    """How a command ended: `code` as a shell gives it, `signal_name` such as SIGKILL or empty."""
+    """How a command ended: `code` as a shell gives it, `signal_name` such as SIGKILL or empty.
+
+    `oom_kills` counts the processes of the container that were killed for memory meanwhile.
+    """
 
     code: int
     signal_name: str = ""
     peak_bytes: int = 0
     cpu_s: float = 0.0
     message: str = ""
+    oom_kills: int = 0
 
 
 def supervise(
@@ -103,18 +110,23 @@ class Supervisor:
         self._settings = settings
         self._pid = 0
         self._asked_to_stop = ""
+        self._machine = MachineUse()
         self._client = Client(settings, identity, self._heartbeat)
         self._console = Console(self._line)
 
     def run(self) -> int:
         """Start the command, watch it, tell its end; returns the exit code."""
         ooms_before = _cgroup.oom_kills()
-        self._event("start", "started", {"process.command_line": " ".join(self._command)})
+        line = Redactor.of(self._settings).command_line(self._command)
+        if self._client.identity.speaks:  # else rank 0's supervisor does
+            self._event("start", "started", {"process.command_line": line})
+            self._tell_environment()
         try:
             ending = self._watch()
         except OSError as exc:
             ending = _not_started(self._command[0], exc)
-        if ending.signal_name == "SIGKILL" and _cgroup.oom_kills() > ooms_before:
+        ending = replace(ending, oom_kills=max(0, _cgroup.oom_kills() - ooms_before))
+        if ending.signal_name == "SIGKILL" and ending.oom_kills:
             ending = replace(ending, message=_cgroup.describe(ending.peak_bytes))
         self._tell_end(ending)
         self._client.close(self._settings.exit_timeout_s)
@@ -167,7 +179,22 @@ class Supervisor:
 
     def _heartbeat(self) -> None:
         if self._pid:
-            self._event("heartbeat", "is running", {**tree_use(self._pid), **self._client.counts()})
+            machine = self._machine.read(3 * self._settings.heartbeat_s)
+            use = {**tree_use(self._pid), **machine}
+            self._event("heartbeat", "is running", {**use, **self._client.counts()})
+
+    def _tell_environment(self) -> None:
+        settings, identity = self._settings, self._client.identity
+        if settings.environment:
+            environ = process_variables()
+            self._client.event(
+                "stepsight.step.environment",
+                f"environment of step {identity.step_name}",
+                {**WITNESS},
+                lambda: environment_attributes(
+                    settings, identity, environ, self._command, is_python=False
+                ),
+            )
 
     def _event(self, what: str, said: str, attributes: dict[str, Any]) -> None:
         interval = {"stepsight.heartbeat.interval_s": self._settings.heartbeat_s}
@@ -183,20 +210,24 @@ class Supervisor:
             if ending.message:
                 kind = "OutOfMemoryKilled" if ending.signal_name else "CommandNotStarted"
                 cause = {"exception.type": kind, "exception.message": ending.message}
-        self._client.own_span(
-            failed=status == "Failed",
-            reason=str(cause.get("exception.message", "")),
-            attributes={"process.exit.code": ending.code},
-        )
+        speaks = self._client.identity.speaks
+        if speaks:
+            self._client.own_span(
+                failed=status == "Failed",
+                reason=str(cause.get("exception.message", "")),
+                attributes={"process.exit.code": ending.code},
+            )
+        ooms = {"stepsight.oom_kills": ending.oom_kills} if ending.oom_kills else {}
         signal_name = {"process.exit.signal": ending.signal_name} if ending.signal_name else {}
         self._event(
-            "end",
+            "end" if speaks else "heartbeat",
             f"{status.lower()} with {ending.signal_name or f'exit code {ending.code}'}",
             {
                 "stepsight.status": status,
                 "process.exit.code": ending.code,
                 **signal_name,
                 **cause,
+                **ooms,
                 "stepsight.memory.peak": ending.peak_bytes,
                 "process.cpu.time": ending.cpu_s,
                 **self._client.counts(),

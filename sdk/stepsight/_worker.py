@@ -13,7 +13,7 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
-from stepsight._otlp import encode_request, signal_of
+from stepsight._otlp import LogItem, encode_request, signal_of
 from stepsight._transport import REQUEST_TIMEOUT_S, HttpTransport
 
 if TYPE_CHECKING:
@@ -228,8 +228,18 @@ class Worker:
         """Make its time later than any before, so that lines keep their order; fill in counts."""
         self._last_time = max(item.time_unix_nano, self._last_time + 1)
         item.time_unix_nano = self._last_time
+        if type(item) is LogItem and item.more is not None:
+            self._complete(item, item.more)
         if "stepsight.records.sent" in item.attributes:
             item.attributes.update(self.counts())
+
+    def _complete(self, item: LogItem, more: Callable[[], dict[str, Any]]) -> None:
+        try:
+            item.attributes.update(more())
+        except Exception as exc:  # the record itself is not to be lost
+            self._warn("a record of ours lacks a part: %r", exc)
+            if self._settings.raise_errors:
+                raise
 
     def _send_or_spool(self, signal: str, body: bytes, count: int) -> None:
         if not self._should_try():

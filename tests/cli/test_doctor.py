@@ -58,6 +58,28 @@ def test_a_healthy_setup_has_no_finding(checks: Any) -> None:
     assert rows["settings endpoint"]["source"] == "STEPSIGHT_ENDPOINT"
 
 
+def test_who_started_the_step_is_shown_and_why(
+    checks: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)  # where the tests may run themselves
+    _, rows = checks(
+        AIRFLOW_CTX_DAG_ID="digits",
+        AIRFLOW_CTX_DAG_RUN_ID="manual",
+        AIRFLOW_CTX_TASK_ID="train",
+        RANK="0",
+        WORLD_SIZE="2",
+    )
+
+    shown = {
+        name.removeprefix("identity "): (row["value"], row["source"])
+        for name, row in rows.items()
+        if name.startswith("identity ")
+    }
+    assert shown["orchestrator"] == ("Airflow", "AIRFLOW_CTX_DAG_RUN_ID")
+    assert shown["step_name"] == ("train", "AIRFLOW_CTX_TASK_ID")
+    assert shown["rank"] == ("0 of 2", "torchrun and PyTorch's env://")
+
+
 def test_every_setting_of_the_sdk_is_shown(checks: Any) -> None:
     from stepsight._settings import SETTINGS
 

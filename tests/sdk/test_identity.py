@@ -18,7 +18,7 @@ def test_azure_ml_tells_who_the_step_is() -> None:
         environ={
             "AZUREML_ROOT_RUN_ID": "pipeline-1",
             "AZUREML_RUN_ID": "step-7",
-            "AZUREML_EXPERIMENT_NAME": "digits",
+            "AZUREML_ARM_PROJECT_NAME": "digits",
             "BUILD_VERSION": "42",
         },
         default_name="train",

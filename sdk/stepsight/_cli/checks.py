@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from stepsight._cli.text import count, duration, mask_password, size
-from stepsight._identity import explain_identity
+from stepsight._explain import explain_identity
 from stepsight._settings import explain_settings, load_settings
 from stepsight.errors import ConfigError
 
