@@ -62,8 +62,13 @@ def container_use(
 def describe(peak_bytes: int) -> str:
     """One line for a step that was killed for memory."""
     limit = memory_limit_bytes()
-    of_limit = f" of {limit / 2**30:.1f} GiB allowed" if limit else ""
-    return f"killed by the kernel, out of memory: used {peak_bytes / 2**30:.1f} GiB{of_limit}"
+    of_limit = f" of {_size(limit)} allowed" if limit else ""
+    return f"killed by the kernel, out of memory: used {_size(peak_bytes)}{of_limit}"
+
+
+def _size(number: int) -> str:
+    """Three digits tell how near the limit it was: `143 MiB`, `7.85 GiB`."""
+    return f"{number / 2**20:.0f} MiB" if number < 2**30 else f"{number / 2**30:.2f} GiB"
 
 
 def _memory_use(group: str) -> dict[str, Any]:

@@ -271,7 +271,7 @@ def test_a_step_killed_for_memory_says_so(receiver: Any, tmp_path: Path) -> None
         1,
     )
     assert end["exception.type"] == "OutOfMemoryKilled"
-    assert end["exception.message"].endswith("GiB of 1.0 GiB allowed")
+    assert end["exception.message"].endswith(" of 1.00 GiB allowed")
 
 
 def test_a_child_killed_for_memory_is_told_beside_the_steps_own_failure(
