@@ -3,8 +3,8 @@
 Usage: python bench/training.py [--rounds 9] [--epochs 60]
 
 scikit-learn's MLPClassifier on its digits, epoch by epoch; a line, a log call and two metric rows
-in each. Wall and CPU time of the training loop by its own clock; the ratio is of pairs, so a machine
-that slows down slows both.
+in each. Wall and CPU time of the training loop by its own clock; the ratio is of pairs, so a
+machine that slows down slows both.
 """
 
 from __future__ import annotations
