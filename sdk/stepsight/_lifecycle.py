@@ -9,7 +9,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from stepsight._logging import exception_attributes
+from stepsight._exceptions import exception_attributes
 from stepsight._process import own_use, peak_memory_bytes
 from stepsight._settings import process_variables
 

@@ -79,19 +79,6 @@ def message_of(record: logging.LogRecord) -> str:
         raise
 
 
-def exception_attributes(kind: Any, value: Any, trace: Any) -> dict[str, str]:
-    """Type, message and stack trace, as OpenTelemetry names them."""
-    import traceback
-
-    return {
-        "exception.type": kind.__qualname__
-        if kind.__module__ in {"builtins", "__main__"}
-        else f"{kind.__module__}.{kind.__qualname__}",
-        "exception.message": str(value),
-        "exception.stacktrace": "".join(traceback.format_exception(kind, value, trace)),
-    }
-
-
 class RecordCapture:
     """Sends every record that a logger handles, once, whatever else handles it.
 
@@ -157,6 +144,8 @@ class RecordCapture:
     def _queue(self, record: logging.LogRecord) -> None:
         attributes = record_attributes(record)
         if record.exc_info and record.exc_info[0] is not None:
+            from stepsight._exceptions import exception_attributes
+
             attributes.update(exception_attributes(*record.exc_info))
         for decorate in decorators:
             decorate(record, attributes)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from stepsight import _state
 from stepsight._client import guarded, inner_attributes
-from stepsight._logging import exception_attributes
+from stepsight._exceptions import exception_attributes
 from stepsight._span import Span
 from stepsight._wrap import around
 
