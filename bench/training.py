@@ -3,8 +3,9 @@
 Usage: python bench/training.py [--rounds 9] [--epochs 60]
 
 scikit-learn's MLPClassifier on its digits, epoch by epoch; a line, a log call and two metric rows
-in each. Wall and CPU time of the training loop by its own clock; the ratio is of pairs, so a
-machine that slows down slows both.
+in each. Records go to a process that counts and forgets them: a collector on the same machine would
+be measured too. Wall and CPU time of the training loop by its own clock; the ratio is of pairs, so
+a machine that slows down slows both.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
-from _load import collector
+from sdk import Sink
 
 SCRIPT = """
 import json, logging, os, sys, time, warnings
@@ -69,11 +71,17 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     arguments = parser.parse_args()
     pairs = []
-    with collector() as running:
-        environment = {**os.environ, **running.step_environment()}
+    sink = Sink()
+    with tempfile.TemporaryDirectory() as spool:
+        environment = {
+            **os.environ,
+            "STEPSIGHT_ENDPOINT": sink.url,
+            "STEPSIGHT_SPOOL": spool,
+        }
         for turn in range(arguments.rounds):
             modes = ("plain", "stepsight") if turn % 2 else ("stepsight", "plain")
             pairs.append({mode: train(mode, arguments.epochs, environment) for mode in modes})
+    sink.stop()
     print(f"training for {arguments.epochs} epochs, {arguments.rounds} pairs")
     for clock in ("wall", "cpu"):
         plain = statistics.median(pair["plain"][clock] for pair in pairs)
