@@ -96,3 +96,16 @@ def test_up_has_the_collectors_own_help(stepsight: Any) -> None:
 
     assert "--grpc-port" in done.stdout
     assert "usage: stepsight up" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("shwo", " Did you mean 'show'?"), ("metrcs", " Did you mean 'metrics'?"), ("xyz", "")],
+)
+def test_a_mistyped_command_is_answered_with_the_nearest(
+    stepsight: Any, typed: str, hint: str
+) -> None:
+    result = stepsight(typed)
+
+    assert result.exit_code == 2
+    assert result.stderr.endswith(f"Error: There is no command '{typed}'.{hint}\n")
