@@ -206,7 +206,7 @@ def live_run(live_collector: Collector) -> str:
     return run
 
 
-@pytest.fixture(name="otlp")
+@pytest.fixture(name="otlp", scope="session")
 def otlp_module() -> Any:
     """What makes OTLP requests, for tests that send some of their own."""
     return otlp

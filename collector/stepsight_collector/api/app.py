@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from stepsight_collector.access import Access
-from stepsight_collector.api import logs, metrics, operations, runs
+from stepsight_collector.api import artifacts, logs, metrics, operations, runs
 from stepsight_collector.api.errors import ApiError, bad_request
 from stepsight_collector.api.guard import guarded, project_of, reader_of
 from stepsight_collector.api.sql import check_reads_only
@@ -78,6 +79,18 @@ def build_api(
             }
         )
 
+    async def answer_content(request: Request) -> Response:
+        parameters = {**request.query_params, **request.path_params}
+        project = project_of(request.scope)
+        content = await asyncio.to_thread(artifacts.artifact_content, store, project, parameters)
+        # It is a step's content on our own origin: a browser must not run it.
+        headers = {
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Disposition": f"inline; filename*=UTF-8''{quote(content.name, safe='')}",
+        }
+        return Response(content.data, headers=headers, media_type=content.media_type)
+
     def reading(handler: Callable[[Store, str, Parameters], Any]) -> Callable[..., Any]:
         async def answer(request: Request) -> Response:
             parameters = {**request.query_params, **request.path_params}
@@ -94,6 +107,8 @@ def build_api(
             # A run's id or name may hold slashes, so the longer routes come first.
             Route("/api/runs/{run:path}/logs", reading(logs.run_logs)),
             Route("/api/runs/{run:path}/metrics", reading(metrics.run_metrics)),
+            Route("/api/runs/{run:path}/artifacts", reading(artifacts.list_artifacts)),
+            Route("/api/runs/{run:path}/artifacts/{artifact}/content", answer_content),
             Route("/api/runs/{run:path}", reading(runs.show_run)),
             Route("/api/operations/{id}", reading(operations.show_operation)),
             Route("/api/query", answer_query, methods=["POST"]),

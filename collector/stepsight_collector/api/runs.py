@@ -91,7 +91,16 @@ def show_run(store: Store, project: str, parameters: dict[str, str]) -> dict[str
     tags = store.query(
         f"SELECT Key, Value FROM run_tags FINAL WHERE {where} ORDER BY Timestamp", key
     )
-    return {"run": run, "steps": steps.dicts(), "metrics": metrics.dicts(), "tags": dict(tags.rows)}
+    artifacts = store.query(
+        f"SELECT count() FROM otel_logs WHERE {where} AND EventName = 'stepsight.run.artifact'", key
+    )
+    return {
+        "run": run,
+        "steps": steps.dicts(),
+        "metrics": metrics.dicts(),
+        "tags": dict(tags.rows),
+        "artifacts": artifacts.rows[0][0],
+    }
 
 
 def resolve_run(store: Store, project: str, reference: str) -> dict[str, Any]:

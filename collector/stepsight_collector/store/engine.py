@@ -88,7 +88,6 @@ _CONFIG = """<clickhouse>
     <merge_tree>
         <fsync_after_insert>{fsync:d}</fsync_after_insert>
         <fsync_part_directory>{fsync:d}</fsync_part_directory>
-        <merge_selector_base>10</merge_selector_base>
         <number_of_free_entries_in_pool_to_execute_mutation>1</number_of_free_entries_in_pool_to_execute_mutation>
         <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
         <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>

@@ -36,11 +36,24 @@ class Api:
         query = f"?{urlencode(given)}" if given else ""
         return self._ask("/api/" + "/".join(quote(part, safe="@") for part in path) + query)
 
+    def content(self, *path: str) -> bytes:
+        """The bytes at `/api/PATH`."""
+        return self._fetch("/api/" + "/".join(quote(part, safe="@") for part in path))
+
     def query(self, sql: str, max_rows: int) -> Any:
         """The answer of a SQL query."""
         return self._ask("/api/query", {"sql": sql, "max_rows": max_rows})
 
     def _ask(self, path: str, body: Mapping[str, object] | None = None) -> Any:
+        try:
+            return json.loads(self._fetch(path, body))
+        except ValueError as exc:
+            raise UnreachableError(
+                f"{mask_password(self.url)} is no stepsight collector: its answer is not JSON.",
+                "--api URL or STEPSIGHT_API names the collector's UI port, 8050 by default.",
+            ) from exc
+
+    def _fetch(self, path: str, body: Mapping[str, object] | None = None) -> bytes:
         data = None if body is None else json.dumps(body).encode()
         headers = {"Accept": "application/json"}
         if data is not None:
@@ -50,18 +63,14 @@ class Api:
         request = urllib.request.Request(self.url + path, data, headers)  # noqa: S310 - http only
         try:
             with _OPENER.open(request, timeout=self.timeout_s) as answer:
-                return json.load(answer)
+                content: bytes = answer.read()
+                return content
         except urllib.error.HTTPError as exc:
             raise self._refused(exc) from exc
         except (OSError, http.client.HTTPException) as exc:
             raise UnreachableError(
                 f"no collector answers at {mask_password(self.url)} ({reason(exc)}).",
                 "stepsight up starts one; --api URL or STEPSIGHT_API names another.",
-            ) from exc
-        except ValueError as exc:
-            raise UnreachableError(
-                f"{mask_password(self.url)} is no stepsight collector: its answer is not JSON.",
-                "--api URL or STEPSIGHT_API names the collector's UI port, 8050 by default.",
             ) from exc
 
     def _refused(self, answer: urllib.error.HTTPError) -> CliError:

@@ -7,6 +7,7 @@ Meanings: docs/reference/api.md.
 from __future__ import annotations
 
 __all__ = [
+    "ARTIFACT_FIELDS",
     "CHECK_FIELDS",
     "LOG_FIELDS",
     "METRIC_FIELDS",
@@ -71,6 +72,20 @@ LOG_FIELDS = (
     "span_id",
     "attributes",
 )
+ARTIFACT_FIELDS = (
+    "name",
+    "kind",
+    "step_name",
+    "step_id",
+    "timestamp",
+    "media_type",
+    "size_bytes",
+    "sha256",
+    "path",
+    "omitted",
+    "description",
+    "artifact_id",
+)
 METRIC_FIELDS = (
     "step_name",
     "step_id",
@@ -122,6 +137,7 @@ ROWS = (
     ("logs", "one log row, oldest first", LOG_FIELDS),
     ("metrics RUN", "one series", METRIC_FIELDS),
     ("metrics RUN NAME", "one point", POINT_FIELDS),
+    ("artifacts", "one image, document, file or folder", ARTIFACT_FIELDS),
     ("trace", "one span, parents before their children", SPAN_FIELDS),
     ("query", "one row of the answer", ()),
     ("doctor", "one check", CHECK_FIELDS),

@@ -30,6 +30,7 @@ COMMANDS = {
     "show": ("show", "show_command", "Show one run: its steps, metrics, tags and cause."),
     "logs": ("logs", "logs_command", "Print the log of a run; --follow keeps printing."),
     "metrics": ("metrics", "metrics_command", "List or plot the metrics of a run."),
+    "artifacts": ("artifacts", "artifacts_command", "List or fetch a run's images and files."),
     "trace": ("trace", "trace_command", "Show an operation as a waterfall of its spans."),
     "query": ("query", "query_command", "Ask the store in SQL."),
     "doctor": ("doctor", "doctor_command", "Say what is configured, reachable and wrong."),

@@ -51,25 +51,27 @@ def show_command(*, run: str, form: str, api: str | None) -> None:
         run_id = answer["run"]["run_id"]
         print_rows(({"run_id": run_id, **step} for step in answer["steps"]), form, STEP_FIELDS)
         return
-    _print_head(answer["run"], answer["tags"])
+    _print_head(answer["run"], answer["tags"], answer["artifacts"])
     _print_steps(answer["run"], answer["steps"])
     _print_metrics(answer["run"], answer["metrics"])
     _print_advice(answer["run"], answer["steps"], api)
 
 
-def _print_head(run: dict[str, Any], tags: dict[str, str]) -> None:
+def _print_head(run: dict[str, Any], tags: dict[str, str], artifacts: int) -> None:
     state = styled(run["status"], status_style(run["status"]))
     took = f" after {duration(run['duration_s'])}" if run["ended_at"] else ""
     if run["status"] == "Running":
         took = f" for {duration(run['duration_s'])}"
     click.echo(f"{styled('Run ' + one_line(run['run_id']), 'bold')}  {state}{took}")
     started = f"{clock(run['started_at'])}, {ago(run['started_at'])}"
+    fetch = f"{artifacts}: stepsight artifacts {shell_argument(printable(run['run_id']))}"
     pairs = [
         ("name", run["name"]),
         ("experiment", run["experiment_name"]),
         ("started", started),
         ("records", _records(run)),
         ("operation", run["operation_id"] or ""),
+        ("artifacts", fetch if artifacts else ""),
         ("tags", ", ".join(f"{key}={value}" for key, value in tags.items())),
         ("cause", ""),
     ]
