@@ -1,11 +1,12 @@
 """What recording costs a real training: the same script with and without stepsight, in turn.
 
-Usage: python bench/training.py [--rounds 9] [--epochs 60]
+Usage: python bench/training.py [--rounds 9] [--epochs 60] [--framework torch]
 
 scikit-learn's MLPClassifier on its digits, epoch by epoch; a line, a log call and two metric rows
-in each. Records go to a process that counts and forgets them: a collector on the same machine would
-be measured too. Wall and CPU time of the training loop by its own clock; the ratio is of pairs, so
-a machine that slows down slows both.
+in each. Or PyTorch, where it is installed: a small network over a DataLoader with two worker
+processes, which log too. Records go to a process that counts and forgets them: a collector on the
+same machine would be measured too. Wall and CPU time of the training loop by its own clock; the
+ratio is of pairs, so a machine that slows down slows both.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import tempfile
 
 from sdk import Sink
 
-SCRIPT = """
+SKLEARN = """
 import json, logging, os, sys, time, warnings
 warnings.simplefilter("ignore")
 recorded = sys.argv[1] == "stepsight"
@@ -51,10 +52,55 @@ print(json.dumps(result), file=sys.__stderr__)
 """
 
 
-def train(mode: str, epochs: int, environment: dict[str, str]) -> dict[str, float]:
+TORCH = """
+import json, logging, os, sys, time
+recorded = sys.argv[1] == "stepsight"
+if recorded:
+    import stepsight
+    from stepsight import run
+    stepsight.init()
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Dataset
+logging.basicConfig(stream=open(os.devnull, "w"), level=logging.INFO)
+log = logging.getLogger("train")
+torch.manual_seed(7)
+torch.set_num_threads(1)
+class Rows(Dataset):
+    def __len__(self):
+        return 16384
+    def __getitem__(self, index):
+        if index % 4096 == 0:
+            log.info("worker reads row %d", index)
+        generator = torch.Generator().manual_seed(index)
+        row = torch.randn(256, generator=generator)
+        return row, (row.sum() > 0).long()
+loader = DataLoader(Rows(), batch_size=128, num_workers=2, multiprocessing_context="fork")
+model = nn.Sequential(nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 2))
+optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
+loss_of = nn.CrossEntropyLoss()
+wall, cpu = time.perf_counter(), time.process_time()
+for epoch in range(int(sys.argv[2])):
+    for rows, labels in loader:
+        optimizer.zero_grad()
+        loss = loss_of(model(rows), labels)
+        loss.backward()
+        optimizer.step()
+    log.info("epoch %d done, loss %.4f", epoch, loss)
+    print(f"epoch {epoch} loss {loss:.4f}")
+    if recorded:
+        run.log("loss", loss)
+        run.log("epoch", epoch)
+result = {"wall": time.perf_counter() - wall, "cpu": time.process_time() - cpu}
+print(json.dumps(result), file=sys.__stderr__)
+"""
+SCRIPTS = {"sklearn": SKLEARN, "torch": TORCH}
+
+
+def train(script: str, mode: str, epochs: int, environment: dict[str, str]) -> dict[str, float]:
     """Train once in a fresh process; returns the seconds of its loop."""
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, mode, str(epochs)],
+        [sys.executable, "-c", script, mode, str(epochs)],
         env={**environment, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
@@ -69,8 +115,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--epochs", type=int, default=60)
+    parser.add_argument("--framework", choices=sorted(SCRIPTS), default="sklearn")
     arguments = parser.parse_args()
     pairs = []
+    script = SCRIPTS[arguments.framework]
     sink = Sink()
     with tempfile.TemporaryDirectory() as spool:
         environment = {
@@ -80,7 +128,10 @@ def main() -> None:
         }
         for turn in range(arguments.rounds):
             modes = ("plain", "stepsight") if turn % 2 else ("stepsight", "plain")
-            pairs.append({mode: train(mode, arguments.epochs, environment) for mode in modes})
+            pairs.append(
+                {mode: train(script, mode, arguments.epochs, environment) for mode in modes}
+            )
+    print(f"{arguments.framework}, {sink.records()} records arrived")
     sink.stop()
     print(f"training for {arguments.epochs} epochs, {arguments.rounds} pairs")
     for clock in ("wall", "cpu"):
