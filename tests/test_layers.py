@@ -105,6 +105,16 @@ def test_breeze_is_pure() -> None:
             assert within(sorted(ours), "breeze", "errors", "wal.record") == [], name
 
 
+def test_kql_is_pure() -> None:
+    below = "stepsight_collector."
+    for name, path in modules(COLLECTOR):
+        if name.startswith("kql"):
+            ours = {each.removeprefix(below) for each in imports(path) if each.startswith(below)}
+            assert within(sorted(ours), "kql") == [], name
+            tops = {each.partition(".")[0] for each in imports(path)}
+            assert tops <= sys.stdlib_module_names | {"stepsight_collector"}, name
+
+
 def test_receivers_do_not_reach_past_the_log() -> None:
     names = importers(
         COLLECTOR,

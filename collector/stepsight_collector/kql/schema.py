@@ -1,0 +1,73 @@
+"""What a query may name: tables, their columns and types. Given to the compiler as an argument.
+
+Pure data; the tables of the store are described in `query/catalog`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from stepsight_collector.kql.types import ScalarType
+
+__all__ = ["Bag", "Column", "Schema", "Table"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """How a dynamic column that is a `Map(…, String)` in the store gives one of its keys.
+
+    A key in `keys` is that column of the same source (a String, empty when absent: an index or the
+    sort key can serve it). Any other key is looked up in the Map column `rest`, unless it begins
+    with one of `hidden`; such a key is absent. `rest` holds a key of that kind as
+    `escape` + key.
+    """
+
+    rest: str
+    keys: Mapping[str, str] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
+    escape: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as a query sees it.
+
+    `sql` is an expression over the columns of the table's source, `` `name` `` by default. With a
+    `bag` the expression is the whole Map. A dynamic without one is JSON text.
+    """
+
+    name: str
+    type: ScalarType
+    description: str
+    sql: str = ""
+    is_nullable: bool = False
+    bag: Bag | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as a query sees it; `source` is the store's table or view.
+
+    `project_column` is the source's column that holds the project: the compiler always filters by
+    it. `time_column` is the column that a query's timespan applies to; empty if there is none.
+    `unioned` says whether `union *`, `search` and `find` without tables read it.
+    """
+
+    name: str
+    source: str
+    columns: tuple[Column, ...]
+    description: str
+    time_column: str = "timestamp"
+    project_column: str = "ProjectId"
+    unioned: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """Every table by name."""
+
+    tables: Mapping[str, Table]
