@@ -25,6 +25,7 @@ from stepsight._worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stepsight._handover import Inbox
     from stepsight._identity import Identity
     from stepsight._settings import Settings
 
@@ -53,8 +54,11 @@ class Client:
         self.internal_errors = 0
         self.reset()
 
-    def reset(self) -> None:
-        """Begin with an empty queue; after a fork the parent delivers what was in it."""
+    def reset(self, inbox: Inbox | None = None) -> None:
+        """Begin with an empty queue; after a fork the parent delivers what was in it.
+
+        `inbox` is that of the process that forked this one.
+        """
         self.pid = os.getpid()
         settings = self.settings
         self.worker = Worker(
@@ -63,6 +67,7 @@ class Client:
             Spool(settings.spool, settings.spool_max_bytes),
             self._tick,
             quiet=settings.supervised,  # the supervisor says it
+            heir=inbox.heir() if inbox is not None else None,
         )
 
     def resource_attributes(self) -> dict[str, Any]:

@@ -188,13 +188,18 @@ def _install_hooks() -> None:
     atexit.register(shutdown)
     _leave_by_exit()
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=_after_fork)
+        os.register_at_fork(before=_before_fork, after_in_child=_after_fork)
     from stepsight import _lifecycle
 
     _lifecycle.install_hooks()
     from stepsight._bootstrap.stepsight_hooks import install_mirrors
 
     install_mirrors()
+
+
+def _before_fork() -> None:
+    if client is not None:
+        client.worker.expect_children()
 
 
 def _after_fork() -> None:
@@ -206,7 +211,7 @@ def _after_fork() -> None:
 
         _stdio.reset()
         lifecycle.become_worker()
-        client.reset()
+        client.reset(client.worker.inbox)
 
 
 def _leave_by_exit() -> None:

@@ -13,12 +13,14 @@ import time
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 
+from stepsight._handover import open_inbox
 from stepsight._otlp import LogItem, encode_request, signal_of
 from stepsight._transport import REQUEST_TIMEOUT_S, HttpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from stepsight._handover import Heir, Inbox
     from stepsight._settings import Settings
     from stepsight._spool import Spool
     from stepsight._transport import Outcome
@@ -34,13 +36,16 @@ BACKOFF_FIRST_S, BACKOFF_MAX_S = 0.5, 15.0
 LAST_DELIVERY_S = 1.0
 INTERRUPT_S = 0.5
 WARN_INTERVAL_S = 60.0
+# How often a process that has forked looks for what its workers handed over.
+INBOX_INTERVAL_S = 0.25
 
 
 class Worker:
     """One queue, one thread, started on the first record. Safe to call from any thread.
 
     `tick` is called on the thread at least every `heartbeat_s`; it makes heartbeats. A quiet
-    worker does not say on the log that the collector is away.
+    worker does not say on the log that the collector is away. What it holds at its end goes to
+    the `heir` if there is one.
     """
 
     def __init__(
@@ -51,12 +56,15 @@ class Worker:
         tick: Callable[[], None],
         *,
         quiet: bool = False,
+        heir: Heir | None = None,
     ) -> None:
         self._settings = settings
         self._resource = resource
         self._spool = spool
         self._tick = tick
         self._quiet = quiet
+        self._heir = heir
+        self.inbox: Inbox | None = None
         compress = settings.compression == "gzip"
         self._transport = HttpTransport(settings.endpoint, settings.token, compress=compress)
         self._queue: deque[Any] = deque()
@@ -101,6 +109,12 @@ class Worker:
                 self._start()
         return True
 
+    def expect_children(self) -> None:
+        """Before a fork: open the inbox where the child hands over what it holds at its end."""
+        if self.inbox is None and self._thread is not None and not self._closing:
+            self.inbox = open_inbox()
+            self._wake.set()  # from now on the thread looks there
+
     def counts(self) -> dict[str, int]:
         """Records sent or spooled, and dropped, since the start of this process."""
         dropped = sum(self.dropped.values())
@@ -142,6 +156,7 @@ class Worker:
         if thread.is_alive():
             # Stuck in the network: the request under way is kept too, though it may arrive.
             self._spool_queue(self._sending)
+            self._inherit(self._spool_request)
             self._spool.finish()
 
     def _start(self) -> None:
@@ -176,7 +191,8 @@ class Worker:
                 raise
 
     def _next_wake(self) -> float:
-        return min(self._next_tick, self._retry_at) if self._backoff_s else self._next_tick
+        wake = min(self._next_tick, self._retry_at) if self._backoff_s else self._next_tick
+        return wake if self.inbox is None else min(wake, time.monotonic() + INBOX_INTERVAL_S)
 
     def _round(self) -> None:
         now = time.monotonic()
@@ -184,12 +200,18 @@ class Worker:
             self._next_tick = now + self._settings.heartbeat_s
             self._tick()
         self._empty_queue()
+        self._inherit(self._send_or_spool)
         if (self._must_look_in_spool and self._transport.was_reached) or self._backoff_s:
             self._deliver_spool()
 
     def _last_round(self) -> None:
         while self._queue:
             self._empty_queue()
+        if self.inbox is not None:
+            self.inbox.close()
+        self._inherit(self._send_or_spool)
+        if self._heir is not None:
+            self._heir.close()
         if self._must_look_in_spool and self._transport.was_reached and not self._backoff_s:
             self._deliver_spool()
         self._spool.finish()
@@ -241,7 +263,15 @@ class Worker:
             if self._settings.raise_errors:
                 raise
 
+    def _inherit(self, keep: Callable[[str, bytes, int], None]) -> None:
+        """Take over what forked workers held at their end; they have counted it."""
+        if self.inbox is not None:
+            for signal, body, count in self.inbox.take():
+                keep(signal, body, count)
+
     def _send_or_spool(self, signal: str, body: bytes, count: int) -> None:
+        if self._closing and self._heir is not None and self._heir.give(signal, body, count):
+            return
         if not self._should_try():
             self._spool_request(signal, body, count)
             return

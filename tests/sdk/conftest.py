@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import os
+import subprocess
+import sys
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -146,3 +149,34 @@ def make_client(receiver: Receiver, tmp_path: Path) -> Iterator[MakeClient]:
     receiver.gate.set()
     for client in made:
         client.close(5)
+
+
+@pytest.fixture
+def start_script(receiver: Receiver, tmp_path: Path) -> Iterator[Callable[[str], Any]]:
+    """Start a Python script that sends to the receiver; stdin and stdout are pipes."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("STEPSIGHT_")}
+    kept.pop("TRACEPARENT", None)
+    environ = {
+        **kept,
+        "STEPSIGHT_ENDPOINT": receiver.endpoint,
+        "STEPSIGHT_SPOOL": str(tmp_path / "spool"),
+        "STEPSIGHT_RAISE_ERRORS": "1",
+    }
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(script: str) -> subprocess.Popen[bytes]:
+        path = tmp_path / "train.py"
+        path.write_text(script, encoding="utf-8")
+        pipe = subprocess.PIPE
+        started.append(
+            subprocess.Popen([sys.executable, str(path)], env=environ, stdin=pipe, stdout=pipe)
+        )
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            if stream is not None:
+                stream.close()
