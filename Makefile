@@ -29,8 +29,9 @@ bench: $(STAMP)  ## every number that we claim
 	$(BIN)/python bench/insert_cost.py
 	$(BIN)/python bench/sustained.py
 
-docs: $(STAMP)  ## reference pages that are made from code; leaves no difference
+docs: $(STAMP)  ## pages that are made from code, and answers to queries; leaves no difference
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/examples.py
 
 soak: $(STAMP)  ## kill -9, a full store and a refusing one, under load; SOAK="--kills 200 --seconds 120"
 	PYTHONPATH=tests/support $(BIN)/python bench/soak.py $(SOAK)

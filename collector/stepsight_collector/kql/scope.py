@@ -19,9 +19,19 @@ if TYPE_CHECKING:
     from stepsight_collector.kql.schema import Bag, Schema
     from stepsight_collector.kql.types import ScalarType
 
-__all__ = ["UNKNOWN", "Bound", "Form", "Parameters", "Scope", "Statement", "quote_identifier"]
+__all__ = [
+    "MAX_EXPANSIONS",
+    "UNKNOWN",
+    "Bound",
+    "Form",
+    "Parameters",
+    "Scope",
+    "Statement",
+    "quote_identifier",
+]
 
 UNKNOWN: Final = object()
+MAX_EXPANSIONS: Final = 500  # tables read, and functions called, by one query
 
 
 class Form(Enum):
@@ -40,6 +50,9 @@ class Bound:
     in it: they are parameters. `constant` is the value (as in `syntax.Literal`) if it is known when
     compiling, else UNKNOWN. `bag` only with Form.MAP, and only while `sql` is the plain column of a
     table (a key can then be read without the whole map).
+
+    `plain` is for a reader to whom a missing value and an empty text are the same: for Form.TEXT
+    the text, never NULL; for Form.JSON a text that may not be JSON. Empty when there is none.
     """
 
     type: ScalarType
@@ -48,6 +61,7 @@ class Bound:
     form: Form = Form.JSON
     bag: Bag | None = None
     constant: object = UNKNOWN
+    plain: str = ""
 
 
 class Parameters:
@@ -78,7 +92,8 @@ class Statement:
     """What all parts of one statement share.
 
     `now_ticks` is the one value of now() (100 ns since 0001-01-01 UTC). `diagnostics` collects
-    what is wrong; binding goes on where it can, so that several are reported at once. `bind_query`
+    what is wrong; binding goes on where it can, so that several are reported at once. `expansions`
+    counts tables read and functions called, as written out, which has a limit. `bind_query`
     is set by the operators' binder, for the scalars'.
     """
 
@@ -87,6 +102,7 @@ class Statement:
     bind_query: BindQuery
     parameters: Parameters = field(default_factory=Parameters)
     diagnostics: list[Diagnostic] = field(default_factory=list)
+    expansions: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +111,15 @@ class Scope:
 
     A variable is a Bound (scalar), a Relation (tabular) or a Function of syntax (with the scope it
     was made in). `$left` and `$right` are not here: the join's binder takes its conditions apart.
+    `window` is what stands in `OVER (…)` for functions that look at other rows (`prev`,
+    `row_number`): how the rows are parted and ordered. None: they have no order, and such a
+    function is an error (`order by` or `serialize` gives them one).
     """
 
     statement: Statement
     columns: Mapping[str, Bound] = field(default_factory=dict)
     variables: Mapping[str, Bound | Relation | Closure] = field(default_factory=dict)
+    window: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -590,11 +590,15 @@ class As:
 
 @dataclass(frozen=True, slots=True)
 class Evaluate:
-    """`evaluate plugin(arguments)`, with an output schema if one is given."""
+    """`evaluate plugin(arguments)`, with an output schema if one is given.
+
+    `keeps_input`: the schema begins with `*`, all columns of the input.
+    """
 
     plugin: Call
     output: tuple[Parameter, ...] = ()
     span: Span = _span()
+    keeps_input: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -686,12 +690,13 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """`(parameters) { statements; body }`."""
+    """`(parameters) { statements; body }`; `is_view`: `view` stands before it."""
 
     parameters: tuple[Parameter, ...]
     statements: tuple[Statement, ...]
     body: Expression
     span: Span = _span()
+    is_view: bool = False
 
 
 @dataclass(frozen=True, slots=True)
