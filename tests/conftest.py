@@ -1,5 +1,8 @@
-"""Shared by all tests: golden files. `pytest --update-golden` rewrites them; the difference is
-reviewed like code."""
+"""Shared by all tests: golden files, and a real embedded store.
+
+`pytest --update-golden` rewrites golden files; the difference is reviewed like code. The engine
+takes one directory per process, so there is one store for the whole session.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from stepsight_collector.store import Store
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -28,3 +33,21 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
         assert text == path.read_text(encoding="utf-8")
 
     return compare
+
+
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    from stepsight_collector.store import open_store  # the SDK's tests need no engine
+
+    opened = open_store(f"chdb://{tmp_path_factory.mktemp('engine') / 'store'}")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="session")
+def kql_store(store: Store) -> Store:
+    """The store with the fixed data of tests/support/kql_data.py in project `golden`."""
+    from kql_data import load
+
+    load(store)
+    return store

@@ -1,4 +1,4 @@
-"""A real embedded store, one for the whole session: the engine takes one directory per process."""
+"""Requests stored the way the loader does it, each test with a project of its own."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from served_api import CREDENTIALS, ServedApi, fill, served_api
+from stepsight_collector.access import Access
+from stepsight_collector.query.lanes import LaneLimits
+from stepsight_collector.query.limits import Policy
 from stepsight_collector.receivers.check import check
-from stepsight_collector.store import Store, open_store
 from stepsight_collector.wal import Entry, encode_entry
 
 if TYPE_CHECKING:
@@ -17,16 +20,10 @@ if TYPE_CHECKING:
 
     from google.protobuf.message import Message
 
+    from stepsight_collector.store import Store
     from stepsight_collector.wal import Signal
 
     Insert = Callable[..., str]
-
-
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    opened = open_store(f"chdb://{tmp_path_factory.mktemp('engine') / 'store'}")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -61,3 +58,14 @@ def insert(store: Store, project: str) -> Insert:
         return token
 
     return insert_requests
+
+
+@pytest.fixture(scope="session")
+def api(store: Store) -> Iterator[ServedApi]:
+    """The query API over projects kql-a and kql-b, with tokens."""
+    fill(store, "kql-a", "from a", "and a")
+    fill(store, "kql-b", "from b")
+    policy = Policy(timeout_s=60, max_timeout_s=120, max_rows=20_000, max_bytes=1 << 20)
+    lanes = LaneLimits(at_once=2, of_one=1, waiting_of_one=5, max_wait_s=60)
+    with served_api(store, Access(CREDENTIALS), policy, lanes) as served:
+        yield served

@@ -103,11 +103,15 @@ RESOURCE_TAGS = {
 
 # Every other tag is an attribute of the record, under its own name if that begins with "ai.".
 TAGS = (
-    Field("ai.operation.id", "trace_id; the text too if it is not 32 hex digits", "operation_Id"),
+    Field(
+        "ai.operation.id",
+        "trace_id; the text too if it is not 32 hex digits; of a metric the text alone",
+        "operation_Id",
+    ),
     Field(
         "ai.operation.parentId",
         "span_id of a log record, parent_span_id of a span; "
-        "the text too if it is not 16 hex digits",
+        "the text too if it is not 16 hex digits; of a metric the text alone",
         "operation_ParentId",
     ),
     Field("ai.operation.name", "ai.operation.name", "operation_Name"),

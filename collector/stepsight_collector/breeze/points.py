@@ -42,6 +42,7 @@ def metric_messages(envelope: Envelope, encoder: AttributeEncoder) -> list[bytes
             f"found {metrics!r:.60}."
         )
     mark = _COUNTER if _is_counter(envelope.base, metrics[0]) else None
+    envelope.attributes.extend(_operation(envelope, encoder))
     common = record_attributes(envelope, encoder, mark)
     return [_metric(metric, common, envelope.time, encoder) for metric in metrics]
 
@@ -96,6 +97,13 @@ def _point_attributes(metric: dict[str, Any], name: str, encoder: AttributeEncod
         if metric[key] is not None
     ]
     return attributes
+
+
+def _operation(envelope: Envelope, encoder: AttributeEncoder) -> list[bytes]:
+    """A data point has no fields for ids of an operation; those of another form are there."""
+    ids = (("ai.operation.id", envelope.trace_id), ("ai.operation.parentId", envelope.parent_id))
+    told = [name for name, _ in ids if any(name.encode() in each for each in envelope.attributes)]
+    return [encoder.text(name, raw.hex()) for name, raw in ids if raw and name not in told]
 
 
 def _is_aggregate(metric: dict[str, Any]) -> bool:

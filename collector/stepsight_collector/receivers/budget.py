@@ -36,6 +36,8 @@ class MemoryBudget:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
+        # What one request can get when nothing else is held.
+        self.most_for_one = int(max_bytes * (1 - _FOR_OTHERS))
         self._lock = threading.Lock()
         self._used = 0
         self._of_project: dict[str, int] = {}
@@ -46,11 +48,6 @@ class MemoryBudget:
     def used_bytes(self) -> int:
         """Return what is held now."""
         return self._used
-
-    @property
-    def most_for_one(self) -> int:
-        """Return what one request can get when nothing else is held."""
-        return int(self.max_bytes * (1 - _FOR_OTHERS))
 
     async def reserve(self, project: str, size_bytes: int, wait_s: float = 0.0) -> Hold:
         """Take bytes, after at most `wait_s` seconds. Give them back with the `Hold`.

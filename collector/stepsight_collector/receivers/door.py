@@ -14,6 +14,7 @@ from stepsight_collector.receivers.quota import Quotas
 from stepsight_collector.receivers.turns import Turns
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
     from contextlib import AbstractAsyncContextManager
 
     from stepsight_collector.receivers.budget import Hold
@@ -62,12 +63,12 @@ class Door:
         if self.shares is not None:
             self.shares.check(project)
 
-    async def room(self, project: str, size_bytes: int) -> Hold:
+    def room(self, project: str, size_bytes: int) -> Awaitable[Hold]:
         """Take memory for a request, after a moment's wait if need be.
 
         Raises `BusyError` if there is none, `TooLargeError` if there never will be.
         """
-        return await self.budget.reserve(project, size_bytes, _ROOM_WAIT_S)
+        return self.budget.reserve(project, size_bytes, _ROOM_WAIT_S)
 
     def turn(self, project: str) -> AbstractAsyncContextManager[None]:
         """Wait for the project's turn to have a request worked on."""

@@ -31,14 +31,15 @@ class Turns:
         """Wait for the project's turn with `async with`; it ends with the block."""
         return _Turn(self, project)
 
-    async def begin(self, project: str) -> None:
-        """Return when it is the project's turn."""
+    def takes_one(self) -> bool:
+        """Take a turn at once, if there is one."""
         if self._free > 0:
             self._free -= 1
-        else:
-            await self._wait(project)
+            return True
+        return False
 
-    async def _wait(self, project: str) -> None:
+    async def wait(self, project: str) -> None:
+        """Return when it is the project's turn."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queues.setdefault(project, deque()).append(future)
         try:
@@ -72,7 +73,8 @@ class _Turn:
         self._project = project
 
     async def __aenter__(self) -> None:
-        await self._turns.begin(self._project)
+        if not self._turns.takes_one():
+            await self._turns.wait(self._project)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None

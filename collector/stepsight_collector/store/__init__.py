@@ -6,7 +6,7 @@ Out: JSON.
 
 from __future__ import annotations
 
-from stepsight_collector.store.engine import open_store
+from stepsight_collector.store.engine import StreamLimits, open_store
 from stepsight_collector.store.errors import (
     QueryError,
     QueryLimitError,
@@ -24,5 +24,6 @@ __all__ = [
     "Store",
     "StoreError",
     "StoreRefusedError",
+    "StreamLimits",
     "open_store",
 ]

@@ -7,9 +7,10 @@ directory. Measured limits of the embedded engine: docs/explanation/embedded-eng
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import clickhouse_connect
 from clickhouse_connect import common
@@ -17,8 +18,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from stepsight_collector.errors import ConfigError
 from stepsight_collector.store.errors import SchemaTooNewError, StoreError, engine_message
+from stepsight_collector.store.pool import Pool
 from stepsight_collector.store.schema import Migration, load_migrations, load_proto
 from stepsight_collector.store.store import SIGNALS, Store
+from stepsight_collector.store.streams import EmbeddedStreamer, ServerStreamer, new_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,9 +29,12 @@ if TYPE_CHECKING:
 
     from clickhouse_connect.driver.client import Client
 
-    Connect = Callable[[dict[str, Any]], Client]
+    from stepsight_collector.store.streams import Streamer
 
-__all__ = ["open_store"]
+    Connect = Callable[[dict[str, Any]], Client]
+    Stream = Callable[[dict[str, Any]], Streamer]
+
+__all__ = ["StreamLimits", "open_store"]
 
 READERS = 4
 QUERY_TIMEOUT_S = 30
@@ -44,6 +50,8 @@ WRITE_SETTINGS: dict[str, Any] = {
     "max_insert_threads": 1,
     "max_threads": 1,
     "parallel_view_processing": 0,
+    # Takes 6 ms of an insert to join expressions that run once in it.
+    "query_plan_merge_expressions": 0,
     # A request is one row on its way in, but a thousand records once flattened: few rows make a
     # large block.
     "min_insert_block_size_rows": 0,
@@ -60,12 +68,39 @@ READ_SETTINGS: dict[str, Any] = {
     "output_format_json_quote_64bit_integers": 0,
     "output_format_json_quote_denormals": 1,
     "output_format_json_validate_utf8": 1,
+    # toJSONString is a value in queries too: "a/b" must not become "a\/b" in it.
+    "output_format_json_escape_forward_slashes": 0,
     "max_execution_time": QUERY_TIMEOUT_S,
     "max_memory_usage": QUERY_MEMORY_BYTES,
     "max_threads": 2,
     "max_result_rows": MAX_RESULT_ROWS,
     "result_overflow_mode": "break",
 }
+
+# Of queries that are streamed: their reader stops taking rows where it has enough.
+STREAM_SETTINGS: dict[str, Any] = {
+    **{name: value for name, value in READ_SETTINGS.items() if "result" not in name},
+    "output_format_json_quote_decimals": 1,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLimits:
+    """How many queries are streamed at once, and what each of them may take of the engine."""
+
+    at_once: int = 3
+    max_time_s: int = 600
+    max_memory_bytes: int = 500 << 20
+
+    def settings(self) -> dict[str, Any]:
+        """Return what a connection is told before its first query."""
+        return {
+            **STREAM_SETTINGS,
+            "max_execution_time": self.max_time_s,
+            "max_memory_usage": self.max_memory_bytes,
+            "readonly": 1,
+        }
+
 
 # Caches and pools sized for one small machine beside a training job, not for a database server.
 # Merges cost about as much as inserts for every time that a row is merged again: a selector base of
@@ -98,7 +133,20 @@ _CONFIG = """<clickhouse>
 ENGINE_MEMORY_BYTES = 1200 << 20
 
 
-def open_store(url: str, *, fsync: bool = False) -> Store:
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """How to reach an engine, by which settings it finds the protobuf schema, and scratch.
+
+    Scratch is the directory from which the engine reads what is to be inserted; None: it does not.
+    """
+
+    connect: Connect
+    stream: Stream
+    schema: dict[str, str]
+    scratch: Path | None
+
+
+def open_store(url: str, *, fsync: bool = False, streams: StreamLimits | None = None) -> Store:
     """Open the store at a URL, with its schema applied.
 
     `chdb:///path` is the embedded engine, `clickhouse[s]://user:password@host:port/database` a
@@ -107,25 +155,40 @@ def open_store(url: str, *, fsync: bool = False) -> Store:
     (embedded: about a second). Raises ConfigError for a URL of another form, StoreError when the
     engine cannot be opened, SchemaTooNewError when a newer stepsight wrote the store.
     """
-    connect, schema, scratch = _connector(url, fsync=fsync)
+    engine, limits = _engine(url, fsync=fsync), streams or StreamLimits()
+    connect = _saying(engine.connect, url)
+    migrator = connect({})
     try:
-        migrator = connect({})
-        try:
-            migrate(migrator)
-        finally:
-            migrator.close()
-        writers = {signal: connect({}) for signal in SIGNALS}
-        readers = [connect({**READ_SETTINGS, "readonly": 1}) for _ in range(READERS)]
+        migrate(migrator)
     except ClickHouseError as exc:
-        raise StoreError(f"cannot open the store {_public(url)}: {engine_message(exc)}") from exc
+        raise _cannot_open(url, exc) from exc
+    finally:
+        migrator.close()
     return Store(
         _public(url),
-        writers,
-        readers,
-        insert_settings={**WRITE_SETTINGS, **schema},
-        scratch=scratch,
-        close=lambda: None,
+        {signal: connect({}) for signal in SIGNALS},
+        Pool(lambda: connect({**READ_SETTINGS, "readonly": 1}), READERS),
+        Pool(lambda: engine.stream(limits.settings()), limits.at_once),
+        connect({}),
+        insert_settings={**WRITE_SETTINGS, **engine.schema},
+        scratch=engine.scratch,
     )
+
+
+def _saying(connect: Connect, url: str) -> Connect:
+    """Have a connection that fails raise StoreError."""
+
+    def connect_or_say(settings: dict[str, Any]) -> Client:
+        try:
+            return connect(settings)
+        except ClickHouseError as exc:
+            raise _cannot_open(url, exc) from exc
+
+    return connect_or_say
+
+
+def _cannot_open(url: str, exc: ClickHouseError) -> StoreError:
+    return StoreError(f"cannot open the store {_public(url)}: {engine_message(exc)}")
 
 
 def migrate(client: Client, migrations: list[Migration] | None = None) -> int:
@@ -164,18 +227,15 @@ def _repeatable(sql: str) -> str:
     return sql
 
 
-def _connector(url: str, *, fsync: bool) -> tuple[Connect, dict[str, str], Path | None]:
-    """Return how to connect, by which settings the engine finds the protobuf schema, and scratch.
-
-    Scratch is the directory from which the engine reads what is to be inserted; None: it does not.
-    """
+def _engine(url: str, *, fsync: bool) -> _Engine:
     parts = urlsplit(url)
     common.set_setting("autogenerate_session_id", False)
     if parts.scheme == "chdb":
-        return _chdb_connector(Path(unquote(parts.path)), fsync=fsync)
+        return _embedded(Path(unquote(parts.path)), fsync=fsync)
     if parts.scheme in {"clickhouse", "clickhouses"} and parts.hostname:
         schema = {"format_schema_source": "string", "format_schema": load_proto()}
-        return _server_connector(parts), schema, None
+        connect = _server_connector(parts)
+        return _Engine(connect, _server_streams(_saying(connect, url)), schema, None)
     raise ConfigError(
         [
             (
@@ -185,6 +245,20 @@ def _connector(url: str, *, fsync: bool) -> tuple[Connect, dict[str, str], Path 
             )
         ]
     )
+
+
+def _server_streams(connect: Connect) -> Stream:
+    def stream(settings: dict[str, Any]) -> Streamer:
+        label = new_label()
+        answers = {
+            "log_comment": label,
+            "cancel_http_readonly_queries_on_client_close": 1,
+            # What fails after its first row says so in a line of the format.
+            "http_write_exception_in_output_format": 1,
+        }
+        return ServerStreamer(connect({**answers, **settings}), label)
+
+    return stream
 
 
 def _server_connector(parts: SplitResult) -> Connect:
@@ -200,7 +274,7 @@ def _server_connector(parts: SplitResult) -> Connect:
     )
 
 
-def _chdb_connector(path: Path, *, fsync: bool) -> tuple[Connect, dict[str, str], Path]:
+def _embedded(path: Path, *, fsync: bool) -> _Engine:
     if ":" in str(path):
         raise ConfigError(
             [f'The embedded store cannot be in a path with a colon, got "{path}". Choose another.']
@@ -213,12 +287,15 @@ def _chdb_connector(path: Path, *, fsync: bool) -> tuple[Connect, dict[str, str]
     except OSError as exc:
         raise StoreError(f"cannot open the store in {path}: {exc}") from exc
     options = {"config-file": str(config)}
+    # The engine takes one address per process, so this is the one that clickhouse-connect makes.
+    address = f"{path.resolve()}?{urlencode(options)}"
     # The embedded engine keeps a schema that is given as text in the current directory, whatever
     # format_schema_path says (chdb-io/chdb issue 642); a file of our own it reads where it is.
-    return (
+    return _Engine(
         lambda settings: clickhouse_connect.get_client(
             interface="chdb", path=str(path), chdb_options=options, settings=settings
         ),
+        lambda settings: EmbeddedStreamer(address, settings),
         {"format_schema_source": "file", "format_schema": str(schema)},
         path,
     )

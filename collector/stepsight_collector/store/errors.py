@@ -23,6 +23,7 @@ __all__ = [
     "StoreRefusedError",
     "engine_code",
     "engine_message",
+    "query_error",
 ]
 
 
@@ -39,18 +40,35 @@ class SchemaTooNewError(StoreError):
 
 
 class QueryError(StoreError):
-    """A query is wrong: its text, a name in it, or something that it may not do."""
+    """A query is wrong: its text, a name in it, or something that it may not do.
+
+    `code` is ClickHouse's error number, 0 when there is none.
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class QueryLimitError(QueryError):
     """A query took more time, memory or rows than it may."""
 
 
+# TIMEOUT_EXCEEDED, TOO_MANY_ROWS, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES,
+# QUERY_WAS_CANCELLED
+_LIMIT_CODES = frozenset({158, 159, 241, 307, 394, 396})
 _CODE = re.compile(r"\bCode:\s*(\d+)")
 _NOISE = re.compile(
     r"^.*?DB::(?:Parsing)?Exception:\s*|\s*\(version [^)]*\)|\s*\(for (?:chDB|url)[^)]*\)\s*$",
     re.DOTALL,
 )
+
+
+def query_error(exc: BaseException) -> QueryError:
+    """Map the engine's exception: a limit that was reached, or a query that is wrong."""
+    code = engine_code(exc)
+    kind = QueryLimitError if code in _LIMIT_CODES else QueryError
+    return kind(engine_message(exc), code)
 
 
 def engine_code(exc: BaseException) -> int:

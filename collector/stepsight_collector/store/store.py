@@ -1,6 +1,6 @@
 """The store as the rest of the collector sees it: insert a segment, ask a question.
 
-Both methods block and are meant for threads. Writers and readers are separate connections, since a
+Its methods block and are meant for threads. Writers and readers are separate connections, since a
 connection serves
 one query at a time and a reader is read-only for good.
 """
@@ -8,9 +8,8 @@ one query at a time and a reader is read-only for good.
 from __future__ import annotations
 
 import json
-import queue
 import threading
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -18,18 +17,20 @@ from typing import TYPE_CHECKING, Any, cast
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from stepsight_collector.store.errors import (
-    QueryError,
-    QueryLimitError,
     StoreError,
     StoreRefusedError,
     engine_code,
     engine_message,
+    query_error,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from clickhouse_connect.driver.client import Client
+
+    from stepsight_collector.store.pool import Pool
+    from stepsight_collector.store.streams import Progress, Streamer
 
 __all__ = ["Answer", "Store"]
 
@@ -42,9 +43,6 @@ INGEST_COLUMNS = ("project", "received_time_unix_nano", "client", "request")
 # TOO_LARGE_STRING_SIZE, PROTOBUF_BAD_CAST, UNKNOWN_PROTOBUF_FORMAT … but not
 # CANNOT_PARSE_PROTOBUF_SCHEMA (434): that is our own file, and would condemn every segment.
 _CONTENT_CODES = frozenset({6, 26, 27, 32, 33, 38, 41, 53, 69, 70, 72, 117, 128, 131, 436, 444})
-# TIMEOUT_EXCEEDED, TOO_MANY_ROWS, TOO_MANY_BYTES, MEMORY_LIMIT_EXCEEDED, TOO_MANY_ROWS_OR_BYTES,
-# QUERY_WAS_CANCELLED
-_LIMIT_CODES = frozenset({158, 159, 241, 307, 394, 396})
 
 # INFILE takes a path with these as a pattern.
 _PATTERN = frozenset("*?{}[]")
@@ -79,20 +77,21 @@ class Store:
         self,
         url: str,
         writers: Mapping[str, Client],
-        readers: Sequence[Client],
+        readers: Pool[Client],
+        streamers: Pool[Streamer],
+        control: Client,
         *,
         insert_settings: Mapping[str, Any],
         scratch: Path | None,
-        close: Callable[[], None],
     ) -> None:
         self.url = url
         self._writers = dict(writers)
         self._write_locks = {signal: threading.Lock() for signal in writers}
-        self._readers: queue.Queue[Client] = queue.Queue()
-        for reader in readers:
-            self._readers.put(reader)
-        self._reader_count = len(readers)
-        self._close = close
+        self._readers = readers
+        self._streamers = streamers
+        self._control = control
+        self._control_lock = threading.Lock()
+        self._running: dict[str, str] = {}  # label of the connection, by name of the query
         self._insert_settings = dict(insert_settings)
         self._scratch = scratch
 
@@ -160,14 +159,50 @@ class Store:
         Raises QueryError for a wrong statement, QueryLimitError when it ran into a limit.
         """
         text = sql + "\n"  # a closing comment must not swallow what is appended
-        with self._reader() as reader:
+        with self._readers.lend() as reader:
             try:
                 raw = reader.raw_query(text, parameters=dict(parameters or {}), fmt="JSONCompact")
             except ClickHouseError as exc:
-                limited = engine_code(exc) in _LIMIT_CODES
-                kind = QueryLimitError if limited else QueryError
-                raise kind(engine_message(exc)) from exc
+                raise query_error(exc) from exc
         return _answer(json.loads(raw), max_rows)
+
+    @contextmanager
+    def stream(
+        self, sql: str, parameters: Mapping[str, Any], name: str, progress: Progress
+    ) -> Iterator[Iterator[bytes]]:
+        """Run one reading statement of our own and give its rows while they come.
+
+        Each piece holds whole lines, a JSON array for each row. Leaving the block early ends the
+        query in the engine. `progress` is called on this thread with the rows and bytes read so
+        far; `name` is for `kill`. Blocks until a connection is free.
+        Raises QueryError and QueryLimitError, here or while rows are taken.
+        """
+        with self._streamers.lend() as streamer:
+            with self._control_lock:
+                self._running[name] = streamer.label
+            try:
+                with closing(streamer.run(sql, parameters, progress)) as pieces:
+                    yield pieces
+            finally:
+                with self._control_lock:
+                    del self._running[name]
+
+    def kill(self, name: str) -> None:
+        """End a query that `stream` runs, if it runs. It fails with QUERY_WAS_CANCELLED.
+
+        A query is known to the engine a moment after it was started: repeat this until it ends.
+        """
+        # Under the lock, a connection cannot go on to somebody else's query.
+        with self._control_lock:
+            label = self._running.get(name)
+            if label is None:
+                return
+            try:
+                self._control.command(
+                    f"KILL QUERY WHERE Settings['log_comment'] = {_literal(label)} ASYNC"
+                )
+            except ClickHouseError as exc:
+                raise StoreError(f"ending query {name}: {engine_message(exc)}") from exc
 
     def is_ready(self) -> bool:
         """Whether the engine answers."""
@@ -179,20 +214,13 @@ class Store:
 
     def close(self) -> None:
         """Close every connection; waits for queries that are still running."""
-        for _ in range(self._reader_count):
-            self._readers.get().close()
+        self._readers.close()
+        self._streamers.close()
         for signal, writer in self._writers.items():
             with self._write_locks[signal]:
                 writer.close()
-        self._close()
-
-    @contextmanager
-    def _reader(self) -> Iterator[Client]:
-        reader = self._readers.get()
-        try:
-            yield reader
-        finally:
-            self._readers.put(reader)
+        with self._control_lock:
+            self._control.close()
 
 
 def _literal(value: object) -> str:

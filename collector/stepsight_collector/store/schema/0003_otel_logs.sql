@@ -37,6 +37,6 @@ CREATE TABLE otel_logs
     INDEX idx_body lower(Body) TYPE tokenbf_v1(32768, 3, 0) GRANULARITY 8
 )
 ENGINE = MergeTree
-PARTITION BY toDate(Timestamp)
+PARTITION BY @day(Timestamp)
 ORDER BY (ProjectId, toStartOfHour(Timestamp), RunId, Timestamp)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @dedup
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @parts

@@ -42,6 +42,6 @@ CREATE TABLE otel_traces
     INDEX idx_duration Duration TYPE minmax GRANULARITY 1
 )
 ENGINE = MergeTree
-PARTITION BY toDate(Timestamp)
+PARTITION BY @day(Timestamp)
 ORDER BY (ProjectId, toStartOfHour(Timestamp), RunId, ServiceName, SpanName, Timestamp)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @dedup
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @parts

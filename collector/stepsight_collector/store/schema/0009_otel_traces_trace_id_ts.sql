@@ -7,6 +7,6 @@ CREATE TABLE otel_traces_trace_id_ts
     End SimpleAggregateFunction(max, DateTime) CODEC(Delta, ZSTD(1))
 )
 ENGINE = AggregatingMergeTree
-PARTITION BY toStartOfWeek(Start)
+PARTITION BY toYYYYMM(Start)
 ORDER BY (TraceId, ProjectId)
-SETTINGS index_granularity = 8192, @dedup
+SETTINGS index_granularity = 8192, @parts

@@ -1,4 +1,4 @@
--- One row per metric, its data points still nested; the five tables by kind hang on this one. Stored nowhere.
+-- One row per metric, its data points still nested; the tables by kind hang on this one and on flat_other_metrics. Stored nowhere.
 CREATE TABLE flat_metrics
 (
     project String, client String, received_time_unix_nano UInt64,

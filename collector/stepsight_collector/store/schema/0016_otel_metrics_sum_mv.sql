@@ -37,4 +37,4 @@ SELECT
     arrayMap(e -> if(e.value = 6, e.as_int, NULL), point.exemplars) AS `Exemplars.IntValue`,
     @ids(point.exemplars.span_id) AS `Exemplars.SpanId`,
     @ids(point.exemplars.trace_id) AS `Exemplars.TraceId`
-FROM flat_metrics ARRAY JOIN sum.data_points AS point
+FROM flat_other_metrics ARRAY JOIN sum.data_points AS point

@@ -34,6 +34,6 @@ CREATE TABLE otel_metrics_summary
     INDEX idx_attr_value mapValues(Attributes) TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = MergeTree
-PARTITION BY toDate(TimeUnix)
+PARTITION BY @day(TimeUnix)
 ORDER BY (ProjectId, MetricName, RunId, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @dedup
+SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @parts

@@ -31,4 +31,4 @@ SELECT
     point.sum AS Sum,
     point.quantile_values.quantile AS `ValueAtQuantiles.Quantile`,
     point.quantile_values.value AS `ValueAtQuantiles.Value`
-FROM flat_metrics ARRAY JOIN summary.data_points AS point
+FROM flat_other_metrics ARRAY JOIN summary.data_points AS point

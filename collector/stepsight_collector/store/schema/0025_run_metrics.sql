@@ -16,6 +16,6 @@ CREATE TABLE run_metrics
     ReceivedTimestamp DateTime64(9) CODEC(Delta(8), ZSTD(1))
 )
 ENGINE = MergeTree
-PARTITION BY toYYYYMM(Timestamp)
+PARTITION BY @month(Timestamp)
 ORDER BY (ProjectId, RunId, StepId, Name, ColumnName, Timestamp, SeriesIndex)
-SETTINGS index_granularity = 8192, @dedup
+SETTINGS index_granularity = 8192, @parts

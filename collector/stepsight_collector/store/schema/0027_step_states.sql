@@ -27,4 +27,4 @@ CREATE TABLE step_states
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (ProjectId, RunId, StepId)
-SETTINGS index_granularity = 1024, @dedup
+SETTINGS index_granularity = 1024, @parts

@@ -14,4 +14,4 @@ CREATE TABLE run_states
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (ProjectId, RunId)
-SETTINGS index_granularity = 1024, @dedup
+SETTINGS index_granularity = 1024, @parts

@@ -9,4 +9,4 @@ CREATE TABLE run_tags
 )
 ENGINE = ReplacingMergeTree(Timestamp)
 ORDER BY (ProjectId, RunId, StepId, Key)
-SETTINGS index_granularity = 1024, @dedup
+SETTINGS index_granularity = 1024, @parts

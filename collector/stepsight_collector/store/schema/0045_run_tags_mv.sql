@@ -1,3 +1,3 @@
 CREATE MATERIALIZED VIEW run_tags_mv TO run_tags AS
 SELECT ProjectId, RunId, StepId, LogAttributes['stepsight.tag.key'] AS Key, LogAttributes['stepsight.tag.value'] AS Value, Timestamp
-FROM flat_logs WHERE EventName = 'stepsight.run.tag' AND RunId != ''
+FROM flat_events WHERE EventName = 'stepsight.run.tag'

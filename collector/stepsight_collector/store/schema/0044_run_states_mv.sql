@@ -16,6 +16,6 @@ SELECT
     argMaxState(
         tuple(LogAttributes['stepsight.status'], multiIf(type = '', message, message = '', type, concat(type, ': ', message)))::Tuple(Status String, Cause String),
         if(is_end, Timestamp, toDateTime64(0, 9))) AS Outcome
-FROM flat_logs
-WHERE EventName IN ('stepsight.run.start', 'stepsight.run.heartbeat', 'stepsight.run.end') AND RunId != ''
+FROM flat_events
+WHERE EventName IN ('stepsight.run.start', 'stepsight.run.heartbeat', 'stepsight.run.end')
 GROUP BY ProjectId, RunId

@@ -26,6 +26,6 @@ SELECT
     max(greatest(toUInt64OrZero(LogAttributes['stepsight.memory.peak']), toUInt64OrZero(LogAttributes['process.memory.usage']))) AS MemoryPeakBytes,
     maxMap(map(instance, toUInt64OrZero(LogAttributes['stepsight.records.sent']))) AS RecordsSent,
     maxMap(map(instance, toUInt64OrZero(LogAttributes['stepsight.records.dropped']))) AS RecordsDropped
-FROM flat_logs AS f
-WHERE startsWith(EventName, 'stepsight.step.') AND RunId != '' AND StepId != ''
+FROM flat_events AS f
+WHERE startsWith(EventName, 'stepsight.step.') AND StepId != ''
 GROUP BY ProjectId, RunId, StepId
