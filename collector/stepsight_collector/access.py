@@ -13,10 +13,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from stepsight_collector.errors import AccessError, ForbiddenError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["ALL_PROJECTS", "DEFAULT_PROJECT", "Access", "Credentials", "Reader", "Token", "digest"]
 
@@ -24,6 +27,7 @@ Role = Literal["write", "read"]
 
 ALL_PROJECTS = "*"
 DEFAULT_PROJECT = "default"
+OWN_PROJECT = "stepsight"  # the collector's own metrics
 _MAX_REMEMBERED = 1024
 
 
@@ -42,19 +46,33 @@ class Credentials:
     """Everything that opens a door. Neither tokens nor keys means that all doors are open.
 
     `keys` are instrumentation keys of Application Insights as tokens: the digest is of the key in
-    lower case. With `accepts_unknown_keys` any other key writes to the default project.
+    lower case. With `accepts_unknown_keys` any other key writes to the default project. `ids` are
+    what clients of Azure's query API call a project: an application's or workspace's id, the path
+    of a resource; in lower case, without slashes around it, to the project.
     """
 
     tokens: tuple[Token, ...] = ()
     keys: tuple[Token, ...] = ()
     accepts_unknown_keys: bool = False
+    ids: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def projects(self) -> frozenset[str]:
+        """Every project that is named here, and those that are always there."""
+        named = {token.project for token in (*self.tokens, *self.keys)}
+        always = {DEFAULT_PROJECT, OWN_PROJECT}
+        return frozenset(named | always | set(self.ids.values())) - {ALL_PROJECTS}
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads: `project` is `ALL_PROJECTS` for one who may see every project."""
+    """Who reads: `project` is `ALL_PROJECTS` for one who may see every project.
+
+    `token` is the digest of the token that was shown; empty where none is needed.
+    """
 
     project: str
+    token: bytes = field(default=b"", repr=False, compare=False)
 
     @property
     def sees_all(self) -> bool:
@@ -140,7 +158,37 @@ class Access:
             raise ForbiddenError(
                 f'The token "{token.name}" may write, not read. Use a read token here.'
             )
-        return Reader(token.project)
+        return Reader(token.project, token.digest)
+
+    def project_of_id(self, reader: Reader, name: str) -> str:
+        """Return the project that a client of Azure's query API means by an id.
+
+        That is a project's name, an instrumentation key, or one of the ids in the tokens file; of
+        a resource's path, the last name counts if the path is not in the file.
+        Where writers need no credentials, or with `accepts_unknown_keys`, any other id is the
+        default project, as it is for the keys of writers. Raises `ForbiddenError` for an id that
+        is unknown or not for this reader; it does not tell which.
+        """
+        project = self._named(name)
+        if project is None and (self.is_open or self._credentials.accepts_unknown_keys):
+            project = DEFAULT_PROJECT
+        if project is None or not (reader.sees_all or reader.project == project):
+            raise ForbiddenError(
+                f'The token may not read "{name[:200]}", or nothing here has this id. Use the '
+                "name of the token's project, one of its instrumentation keys, or add the id to "
+                "the tokens file (ids, below [[projects]])."
+            )
+        return project
+
+    def _named(self, name: str) -> str | None:
+        folded = name.strip().strip("/").lower()
+        known = {project.lower(): project for project in self._credentials.projects}
+        for candidate in (folded, folded.rpartition("/")[2]):
+            key = self._find(candidate, is_key=True)
+            project = self._credentials.ids.get(candidate) or known.get(candidate)
+            if project is not None or key is not None:
+                return project or (key.project if key is not None else None)
+        return None
 
     def _find(self, presented: str, *, is_key: bool = False) -> Token | None:
         """Find the token with this text, in a time that does not depend on which one it is.

@@ -21,11 +21,14 @@ from stepsight_collector.breeze import LiveMetrics
 from stepsight_collector.disk import DiskWatch, store_directory
 from stepsight_collector.errors import CollectorError, ConfigError
 from stepsight_collector.gate import Gate, open_gate, record_limits
+from stepsight_collector.heap import keep_heap
 from stepsight_collector.loader import Loader
 from stepsight_collector.lock import data_dir_lock
 from stepsight_collector.log_limit import LimitedHandler
 from stepsight_collector.metrics import Metrics
 from stepsight_collector.observer import Observer
+from stepsight_collector.query.limits import answer_policy, lane_limits, stream_limits
+from stepsight_collector.query.run import Queries
 from stepsight_collector.receivers.breeze import BreezeRoutes
 from stepsight_collector.receivers.front import with_cors, with_prefix
 from stepsight_collector.receivers.grpc import GrpcReceiver
@@ -69,6 +72,7 @@ def run_collector(settings: Settings) -> int:
 
     Raises `CollectorError` if the collector cannot start.
     """
+    keep_heap()
     with (
         data_dir_lock(settings.data_dir),
         asyncio.Runner(loop_factory=_loop_factory()) as runner,
@@ -92,8 +96,11 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     """Start every part, and leave in `parts` how to stop it; the last one started stops first."""
     gate = await open_gate(settings, parts)
     otlp_socket, ui_socket = _bind_sockets(settings, parts)
-    store = await asyncio.to_thread(open_store, settings.store, fsync=settings.store_fsync)
+    store = await asyncio.to_thread(
+        open_store, settings.store, fsync=settings.store_fsync, streams=stream_limits(settings)
+    )
     parts.push_async_callback(asyncio.to_thread, store.close)
+    queries = Queries(store, lane_limits(settings))
     wal = Wal(settings.data_dir / "wal", _wal_limits(settings))
     metrics = Metrics()
     gate.door.shares = Shares(lambda: wal.fill)
@@ -102,11 +109,19 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     status = StatusSource(settings, store.url, wal, metrics, disk)
 
     live = LiveMetrics()
-    api = build_api(store, status.as_dict, gate.door.access, live.read)
+    api = build_api(
+        store,
+        queries,
+        answer_policy(settings),
+        status=status.as_dict,
+        live=live.read,
+        access=gate.door.access,
+    )
     api = with_prefix(api, settings.path_prefix)
     ui = HttpServer(api, ui_socket, gate.limits, gate.context, metrics.cut_connections)
     parts.push_async_callback(ui.stop)
     await ui.start()
+    parts.push_async_callback(queries.stop)
     parts.push_async_callback(loader.stop)
     await loader.start()
     parts.push_async_callback(_drain, loader, wal, settings.drain_timeout_s)

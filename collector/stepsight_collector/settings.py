@@ -152,6 +152,31 @@ ROWS: tuple[SettingRow, ...] = (
     SettingRow("resend_window_requests", "STEPSIGHT_RESEND_WINDOW_REQUESTS", "whole", 200_000,
                "requests", "How many requests are known at most; each takes about 90 bytes.",
                "--resend-window-requests", 1),
+    SettingRow("query_timeout_s", "STEPSIGHT_QUERY_TIMEOUT_S", "whole", 180, "seconds",
+               "How long a KQL query may take when its client does not say.",
+               "--query-timeout-s", 1),
+    SettingRow("query_max_timeout_s", "STEPSIGHT_QUERY_MAX_TIMEOUT_S", "whole", 600, "seconds",
+               "How long a KQL query may take at most, whatever its client says.",
+               "--query-max-timeout-s", 1),
+    SettingRow("query_max_memory_bytes", "STEPSIGHT_QUERY_MAX_MEMORY_BYTES", "whole", 500 * _MIB,
+               "bytes", "Memory that a KQL query may take in the engine.",
+               "--query-max-memory-bytes", _MIB),
+    SettingRow("query_max_rows", "STEPSIGHT_QUERY_MAX_ROWS", "whole", 500_000, "rows",
+               "Largest number of rows in an answer; what is over it is cut, and that is said.",
+               "--query-max-rows", 1),
+    SettingRow("query_max_answer_bytes", "STEPSIGHT_QUERY_MAX_ANSWER_BYTES", "whole", 64_000_000,
+               "bytes", "The same, in bytes of the answer.", "--query-max-answer-bytes", 1),
+    SettingRow("queries_at_once", "STEPSIGHT_QUERIES_AT_ONCE", "whole", 3, "queries",
+               "How many KQL queries run at once; the others wait, each token's in a line of its "
+               "own.", "--queries-at-once", 1),
+    SettingRow("queries_of_one_token", "STEPSIGHT_QUERIES_OF_ONE_TOKEN", "whole", 2, "queries",
+               "How many of them may be one token's.", "--queries-of-one-token", 1),
+    SettingRow("queries_waiting", "STEPSIGHT_QUERIES_WAITING", "whole", 20, "queries",
+               "How many of a token's queries may wait; one more is answered 429.",
+               "--queries-waiting"),
+    SettingRow("query_wait_s", "STEPSIGHT_QUERY_WAIT_S", "whole", 60, "seconds",
+               "How long a query waits for its turn before it is answered 429.",
+               "--query-wait-s"),
     SettingRow("self_metrics_interval_s", "STEPSIGHT_SELF_METRICS_INTERVAL_S", "whole", 15,
                "seconds", "How often the collector stores its own metrics, as project "
                '"stepsight"; 0 is never.', "--self-metrics-interval-s"),
@@ -204,6 +229,15 @@ class Settings:
     disk_full_bytes: int = 256 * _MIB
     resend_window_s: int = 600
     resend_window_requests: int = 200_000
+    query_timeout_s: int = 180
+    query_max_timeout_s: int = 600
+    query_max_memory_bytes: int = 500 * _MIB
+    query_max_rows: int = 500_000
+    query_max_answer_bytes: int = 64_000_000
+    queries_at_once: int = 3
+    queries_of_one_token: int = 2
+    queries_waiting: int = 20
+    query_wait_s: int = 60
     self_metrics_interval_s: int = 15
     drain_timeout_s: int = 20
 

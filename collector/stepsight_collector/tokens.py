@@ -35,7 +35,7 @@ _MIN_TOKEN_CHARS = 16
 _SHA256_HEX_CHARS = 64
 _MAX_PROJECT_CHARS = 128
 _TOKEN_FIELDS = ("name", "project", "role", "token", "token_sha256", "instrumentation_key")
-_PROJECT_FIELDS = ("name", "bytes_per_s", "records_per_s")
+_PROJECT_FIELDS = ("name", "bytes_per_s", "records_per_s", "ids")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ def load_doors(settings: Settings) -> Doors:
     tokens: list[Token] = []
     keys: list[Token] = []
     quotas: dict[str, Quota] = {}
+    ids: dict[str, str] = {}
     for name, text, project, role in (
         ("STEPSIGHT_WRITE_TOKEN", settings.write_token, DEFAULT_PROJECT, "write"),
         ("STEPSIGHT_READ_TOKEN", settings.read_token, ALL_PROJECTS, "read"),
@@ -69,13 +70,13 @@ def load_doors(settings: Settings) -> Doors:
         for number, entry in enumerate(_tables(document, "tokens", say), 1):
             _add_entry(entry, number, tokens, keys, say)
         for number, entry in enumerate(_tables(document, "projects", say), 1):
-            _add_quota(entry, number, quotas, say)
+            _add_project(entry, number, quotas, ids, say)
         if document is not None and not (tokens or keys) and not problems:
             say("has no [[tokens]]: nobody could write or read. Add one, or leave the file out")
     _check_unique(tokens, keys, problems)
     if problems:
         raise ConfigError(problems)
-    credentials = Credentials(tuple(tokens), tuple(keys), settings.accept_unknown_keys)
+    credentials = Credentials(tuple(tokens), tuple(keys), settings.accept_unknown_keys, ids)
     return Doors(credentials, quotas)
 
 
@@ -183,23 +184,44 @@ def _token_problem(text: Any) -> str:
     return ""
 
 
-def _add_quota(
-    entry: dict[str, Any], number: int, quotas: dict[str, Quota], say: Callable[[str], None]
+def _add_project(
+    entry: dict[str, Any],
+    number: int,
+    quotas: dict[str, Quota],
+    ids: dict[str, str],
+    say: Callable[[str], None],
 ) -> None:
-    """Check one of `[[projects]]` and add its quota."""
+    """Check one of `[[projects]]` and add its quota and its ids."""
     name = entry.get("name")
     bad = _unknown_fields(entry, _PROJECT_FIELDS)
     if not isinstance(name, str) or not name or name in quotas:
         bad.append('no "name" of its own')
-    rates = [entry.get(field_name, 0) for field_name in _PROJECT_FIELDS[1:]]
+    rates = [entry.get(field_name, 0) for field_name in _PROJECT_FIELDS[1:3]]
     if not all(
         isinstance(rate, int) and not isinstance(rate, bool) and rate >= 0 for rate in rates
     ):
         bad.append("a rate that is no whole number of at least 0 (0 means without limit)")
+    bad += _id_problems(entry.get("ids", []), ids)
     for one in bad:
         say(f"has in project {number} {one}")
     if not bad:
-        quotas[str(name)] = Quota(*rates)
+        if any(field_name in entry for field_name in _PROJECT_FIELDS[1:3]):
+            quotas[str(name)] = Quota(*rates)
+        ids.update({_folded(each): str(name) for each in entry.get("ids", [])})
+
+
+def _id_problems(given: Any, ids: dict[str, str]) -> list[str]:
+    """Say what is wrong with the ids by which query clients know a project."""
+    if not isinstance(given, list) or not all(
+        isinstance(each, str) and each.strip() for each in given
+    ):
+        return ['"ids" that are no list of texts']
+    taken = [each for each in given if _folded(each) in ids]
+    return [f'the id "{each}", which "{ids[_folded(each)]}" has' for each in taken]
+
+
+def _folded(name: str) -> str:
+    return name.strip().strip("/").lower()
 
 
 def _unknown_fields(entry: dict[str, Any], known: tuple[str, ...]) -> list[str]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+from dataclasses import replace
 
 import pytest
 
@@ -132,3 +133,30 @@ def test_replaced_credentials_hold_at_once() -> None:
     assert access.project_for_write(bearer("a-new-token")) == "c"
     with pytest.raises(AccessError):
         access.project_for_write(bearer(WRITE))
+
+
+@pytest.mark.parametrize(
+    ("name", "project"),
+    [("a", "a"), ("B", "b"), (KEY.upper(), "b"), ("WS-1", "a"), ("default", "default"),
+     ("stepsight", "stepsight"), ("/subscriptions/s/components/b", "b"),
+     ("/Subscriptions/S/workspaces/b", "a")],
+)  # fmt: skip
+def test_an_id_of_a_query_client_leads_to_a_project(name: str, project: str) -> None:
+    access = Access(replace(CREDENTIALS, ids={"ws-1": "a", "subscriptions/s/workspaces/b": "a"}))
+
+    assert access.project_of_id(Reader("*"), name) == project
+
+
+@pytest.mark.parametrize("name", ["b", KEY, "unknown"])
+def test_a_reader_is_not_told_whether_a_foreign_id_is_there(name: str) -> None:
+    with pytest.raises(ForbiddenError, match=r"may not read .*, or nothing here has this id"):
+        Access(CREDENTIALS).project_of_id(Reader("a"), name)
+
+
+def test_where_writers_need_no_key_any_id_is_the_default_project() -> None:
+    assert Access().project_of_id(Reader("*"), "any-workspace") == "default"
+    assert Access().project_of_id(Reader("*"), "stepsight") == "stepsight"
+    lenient = Access(replace(CREDENTIALS, accepts_unknown_keys=True))
+    assert lenient.project_of_id(Reader("*"), "any-workspace") == "default"
+    with pytest.raises(ForbiddenError):
+        lenient.project_of_id(Reader("a"), "any-workspace")

@@ -55,6 +55,19 @@ def test_a_file_holds_tokens_keys_and_quotas(tmp_path: Path) -> None:
     assert doors.quotas == {"digits": Quota(1000, 0)}
 
 
+def test_a_project_may_have_ids_by_which_query_clients_know_it(tmp_path: Path) -> None:
+    text = GOOD + 'ids = ["AAAA-workspace", "/subscriptions/S/components/App"]\n'
+
+    doors = load(tmp_path, text + '[[projects]]\nname = "other"\nids = ["bbbb"]\n')
+
+    assert doors.credentials.ids == {
+        "aaaa-workspace": "digits",
+        "subscriptions/s/components/app": "digits",
+        "bbbb": "other",
+    }
+    assert doors.quotas == {"digits": Quota(1000, 0)}  # "other" keeps what holds for everyone
+
+
 def test_two_environment_variables_are_enough(tmp_path: Path) -> None:
     doors = load(tmp_path, write_token=SECRET, read_token=SECRET + "2")
 
@@ -88,6 +101,12 @@ def token(**fields: str) -> str:
         (token(rol="read"), 'an unknown field "rol": did you mean "role"?'),
         (token() + token(name="two"), '"one" and "two" have the same token'),
         (token() + '[[projects]]\nname = "p"\nbytes_per_s = -1\n', "a rate that is no whole"),
+        (token() + '[[projects]]\nname = "p"\nids = "one"\n', '"ids" that are no list of texts'),
+        (
+            token()
+            + '[[projects]]\nname = "p"\nids = ["X"]\n[[projects]]\nname = "q"\nids = ["x"]',
+            'in project 2 the id "x", which "p" has',
+        ),
     ],
 )
 def test_a_bad_file_is_refused_without_showing_a_token(

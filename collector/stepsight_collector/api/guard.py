@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
+from stepsight_collector.api.app_insights_errors import access_error
 from stepsight_collector.errors import AccessError, ForbiddenError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = ["guarded", "project_of", "reader_of"]
 _READER, _PROJECT = "stepsight.reader", "stepsight.project"
 # Basic makes a browser ask: any user name, the token as password.
 _CHALLENGES = (b'Bearer realm="stepsight"', b'Basic realm="stepsight"')
+_UNAUTHORIZED = 401
 _HINT = (
     "Send a read token: Authorization: Bearer TOKEN (the command line takes it from "
     "STEPSIGHT_TOKEN)."
@@ -42,7 +44,7 @@ def guarded(app: AsgiApp, access: Access) -> AsgiApp:
             try:
                 reader, project = _enter(scope, access)
             except AccessError as exc:
-                await _refuse(send, exc)
+                await _refuse(send, scope, exc)
                 return
             scope = {**scope, _READER: reader, _PROJECT: project}
         await app(scope, receive, send)
@@ -76,16 +78,27 @@ def _enter(scope: MutableMapping[str, Any], access: Access) -> tuple[Reader, str
     return reader, reader.choose(wanted)
 
 
-async def _refuse(send: Send, exc: AccessError) -> None:
-    is_known = isinstance(exc, ForbiddenError)
-    code = "forbidden" if is_known else "unauthorized"
-    document = {"error": {"code": code, "message": str(exc), "hint": "" if is_known else _HINT}}
+async def _refuse(send: Send, scope: MutableMapping[str, Any], exc: AccessError) -> None:
+    status, document = _refusal(scope, exc)
     body = json.dumps(document, ensure_ascii=False).encode()
     headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        *((b"www-authenticate", challenge) for challenge in _CHALLENGES if not is_known),
+        *((b"www-authenticate", each) for each in _CHALLENGES if status == _UNAUTHORIZED),
     ]
-    status = 403 if is_known else 401
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+def _refusal(scope: MutableMapping[str, Any], exc: AccessError) -> tuple[int, dict[str, Any]]:
+    """Return status and body, in the form that the clients of the path expect."""
+    if scope["path"].startswith("/v1/"):
+        names = {name for name, _ in scope["headers"]}
+        has_credentials = not names.isdisjoint((b"authorization", b"x-api-key"))
+        error = access_error(exc, has_credentials=has_credentials)
+        return error.status, error.document()
+    is_known = isinstance(exc, ForbiddenError)
+    code = "forbidden" if is_known else "unauthorized"
+    hint = "" if is_known else _HINT
+    document = {"error": {"code": code, "message": str(exc), "hint": hint}}
+    return 403 if is_known else _UNAUTHORIZED, document
