@@ -21,7 +21,9 @@ from stepsight_collector.wal import WalUsage
 
 # A script sees its own directory only; the test that runs it, not even that.
 sys.path.insert(0, str(Path(__file__).parents[1]))
+from docs.kql_pages import KQL_PAGES
 from docs.sdk_pages import SDK_PAGES
+from docs.table_pages import TABLE_PAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +49,7 @@ that read ask the collector at `--api`, else `STEPSIGHT_API`, else `http://127.0
 | 0 | done; `logs --follow`: the run ended Completed (or Reused) |
 | 1 | the thing asked about failed or does not exist; `doctor`: something is wrong |
 | 1 | `logs --follow`: the run ended Failed, Canceled or NotResponding |
-| 2 | wrong usage |
+| 2 | wrong usage; `query`: a question in KQL that does not compile |
 | 3 | no collector can be reached |
 | 130 | ended by Ctrl-C |
 
@@ -64,6 +66,23 @@ are shown as escapes (`\\x1b`), so a log line cannot steer a terminal; colour co
 values as JSON. Fields and their order are stable: new ones are added at the end. Values are those
 of the [query API](api.md): times ISO 8601 with `Z`, durations in seconds unless the name says
 otherwise, absent values `null`, and the texts `"NaN"`, `"Infinity"`, `"-Infinity"`.
+
+Of a question in KQL, a datetime is such a time with seven digits, a timespan is as KQL prints it
+(`1.02:03:04.5000000`), a dynamic is the value itself. In parquet, numbers, booleans and times keep
+their types; a timespan is text and a dynamic JSON.
+
+## Files
+
+| where | holds |
+|---|---|
+| `~/.config/stepsight/queries/NAME.kql` | your query `@NAME`; a first line `// …` describes it |
+| `~/.local/state/stepsight/history.kql` | what was typed at the prompt; only you can read it |
+
+`XDG_CONFIG_HOME` and `XDG_STATE_HOME` stand for `~/.config` and `~/.local/state`; on macOS both are
+below `~/Library/Application Support/stepsight`, on Windows below `%APPDATA%\\stepsight`. A saved
+query of yours goes before ours of the same name.
+
+## Rows
 
 | command | a row is | fields |
 |---|---|---|
@@ -221,6 +240,8 @@ PAGES: dict[Path, Callable[[], str]] = {
     REFERENCE / "collector-metrics.md": metrics_page,
     BREEZE: breeze_page,
     **SDK_PAGES,
+    **TABLE_PAGES,
+    **KQL_PAGES,
 }
 
 

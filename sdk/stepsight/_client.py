@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import time
 from contextvars import ContextVar
 from functools import wraps
@@ -25,7 +26,7 @@ from stepsight._worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from stepsight._handover import Inbox
+    from stepsight._handover import Heir
     from stepsight._identity import Identity
     from stepsight._settings import Settings
 
@@ -52,23 +53,46 @@ class Client:
         self._tick = tick
         self.started_at = time.time_ns()
         self.internal_errors = 0
-        self.reset()
+        self._begin(None)
 
-    def reset(self, inbox: Inbox | None = None) -> None:
-        """Begin with an empty queue; after a fork the parent delivers what was in it.
+    def before_fork(self) -> None:
+        """Be ready for what the child will hand over."""
+        if self._worker is not None:
+            self._worker.expect_children()
 
-        `inbox` is that of the process that forked this one.
-        """
+    def after_fork(self) -> None:
+        """In a child: begin with an empty queue; the parent delivers what was in it."""
+        inbox = self._worker.inbox if self._worker is not None else None
+        self._begin(inbox.heir() if inbox is not None else None)
+
+    def _begin(self, heir: Heir | None) -> None:
         self.pid = os.getpid()
+        self._lock = threading.RLock()
+        self._heir = heir
+        self._worker: Worker | None = None
+
+    @property
+    def worker(self) -> Worker:
+        """The queue and its thread, made on first use: many a forked child records nothing."""
+        return self._worker if self._worker is not None else self._make_worker()
+
+    def _make_worker(self) -> Worker:
         settings = self.settings
-        self.worker = Worker(
-            settings,
-            encode_resource(self.resource_attributes()),
-            Spool(settings.spool, settings.spool_max_bytes),
-            self._tick,
-            quiet=settings.supervised,  # the supervisor says it
-            heir=inbox.heir() if inbox is not None else None,
-        )
+        with self._lock:
+            if self._worker is None:
+                self._worker = Worker(
+                    settings,
+                    encode_resource(self.resource_attributes()),
+                    Spool(settings.spool, settings.spool_max_bytes),
+                    self._tick,
+                    quiet=settings.supervised,  # the supervisor says it
+                    heir=self._heir,
+                )
+            return self._worker
+
+    def was_used(self) -> bool:
+        """Whether this process recorded anything."""
+        return self._worker is not None
 
     def resource_attributes(self) -> dict[str, Any]:
         """Who is speaking: see docs/reference/telemetry.md."""
@@ -167,7 +191,7 @@ class Client:
 
     def flush(self, timeout_s: float) -> bool:
         """Wait until what is queued is sent or spooled; False on time-out."""
-        return self.worker.flush(timeout_s)
+        return self._worker is None or self._worker.flush(timeout_s)
 
     def close(self, timeout_s: float) -> None:
         """Deliver or spool everything, then accept nothing more."""

@@ -1,6 +1,7 @@
 """A command's output: bytes go on to our own console unchanged, lines are recorded.
 
-Pipes, or pseudo-terminals where our own stream is a terminal, so that colours stay.
+Pipes, or pseudo-terminals where our own stream is a terminal, so that colours stay and progress
+bars know the width, also after the window was resized.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ class _Stream:
         self.name = name
         self.target = target
         self.is_open = True
-        self.reader, self.child = _open_terminal(target) if os.isatty(target) else os.pipe()
+        self._is_terminal = os.isatty(target)
+        self.reader, self.child = _open_terminal(target) if self._is_terminal else os.pipe()
         self._decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         self.lines = LineAssembler(lambda line: emit(name, line))
 
@@ -63,6 +65,11 @@ class _Stream:
             self.close()
         before_lines()
         self.lines.feed(self._decode(data))
+
+    def resize(self) -> None:
+        """Give the command's terminal the size of ours."""
+        if self._is_terminal and self.is_open:
+            _copy_size(self.target, self.reader)
 
     def close(self) -> None:
         """Stop to read."""
@@ -99,6 +106,11 @@ class Console:
         """The command has its ends of everything: close ours."""
         self._marks = marks
         self._close_child_ends()
+
+    def resize(self) -> None:
+        """Our window has another size now: give it to the command's terminals."""
+        for stream in self._streams:
+            stream.resize()
 
     def pump(self, wakeup: int, timeout_s: float | None) -> bool:
         """Wait for output or a signal, pass the output on; False when nothing came or can come."""
@@ -143,14 +155,21 @@ class Console:
 def _open_terminal(like: int) -> tuple[int, int]:
     """A pseudo-terminal of the same size that changes no byte."""
     import pty
-    import termios
     import tty
 
     reader, child = pty.openpty()
     tty.setraw(child)
-    with suppress(AttributeError, OSError, termios.error):  # AttributeError: before Python 3.11
-        termios.tcsetwinsize(child, termios.tcgetwinsize(like))  # type: ignore[attr-defined,unused-ignore]
+    _copy_size(like, child)
     return reader, child
+
+
+def _copy_size(source: int, target: int) -> None:
+    import fcntl
+    import termios
+
+    with suppress(OSError):  # a terminal that has none
+        size = fcntl.ioctl(source, termios.TIOCGWINSZ, b"\0" * 8)
+        fcntl.ioctl(target, termios.TIOCSWINSZ, size)
 
 
 def _write_all(fd: int, data: bytes) -> None:

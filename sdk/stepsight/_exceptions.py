@@ -7,6 +7,7 @@ from any client answer the same questions.
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def _details(seen: traceback.TracebackException) -> Iterator[dict[str, Any]]:
         yield {
             "id": number,
             "outerId": outer,
-            "typeName": type_name(one.exc_type) if one.exc_type is not None else "",
+            "typeName": _type_of(one),
             "message": str(one)[:MAX_MESSAGE_CHARS],
             "hasFullStack": len(frames) == len(one.stack),
             "parsedStack": [
@@ -68,6 +69,12 @@ def _details(seen: traceback.TracebackException) -> Iterator[dict[str, Any]]:
             ],
         }
         waiting += [(inner, number) for inner in _inner(one)]
+
+
+def _type_of(one: traceback.TracebackException) -> str:
+    if sys.version_info >= (3, 13):  # where `exc_type` warns
+        return one.exc_type_str or ""
+    return type_name(one.exc_type) if one.exc_type is not None else ""
 
 
 def _inner(one: traceback.TracebackException) -> list[traceback.TracebackException]:

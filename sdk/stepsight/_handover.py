@@ -7,6 +7,7 @@ request; what does not fit, or finds nobody, the worker sends itself.
 
 from __future__ import annotations
 
+import os
 import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -61,12 +62,16 @@ class Heir:
 
     def __init__(self, theirs: socket.socket) -> None:
         self._theirs = theirs
+        self._inode = os.fstat(theirs.fileno()).st_ino
 
     def give(self, signal: str, body: bytes, count: int) -> bool:
         """Hand over a request; False if it or what waits there is too large, or nobody is there."""
         if len(body) > MAX_BYTES:
             return False
         try:
+            # The child may have closed all its files and opened others: ours is known by its inode.
+            if os.fstat(self._theirs.fileno()).st_ino != self._inode:
+                return False
             self._theirs.send(b"%s %d\n%s" % (signal.encode(), count, body))
         except OSError:
             return False
@@ -74,7 +79,9 @@ class Heir:
 
     def close(self) -> None:
         """Give nothing more."""
-        self._theirs.close()
+        with suppress(OSError):  # closed already by the child
+            if os.fstat(self._theirs.fileno()).st_ino == self._inode:
+                self._theirs.close()
 
 
 def open_inbox() -> Inbox | None:

@@ -135,6 +135,8 @@ class Lifecycle:
     def end(self, client: Client) -> None:
         """Send the step's span and the end event; a worker sends its last counts."""
         if not self._is_main:
+            if self._is_forked and not self._extra and not client.was_used():
+                return  # a fork that recorded nothing has nothing to count, and costs nothing
             # How a rank failed is in no end event: rank 0 sends the only one.
             attributes = {**WITNESS, **client.counts(), **self._extra}
             client.event("stepsight.step.heartbeat", "worker ended", attributes)

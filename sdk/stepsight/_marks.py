@@ -124,5 +124,9 @@ class Marker:
     def finish(self) -> None:
         """Nothing: lines are the supervisor's."""
 
+    def is_unfinished(self) -> bool:
+        """Never, see finish()."""
+        return False
+
     def reset(self) -> None:
         """Nothing: a forked child writes to the same pipe."""

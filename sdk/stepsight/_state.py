@@ -199,7 +199,7 @@ def _install_hooks() -> None:
 
 def _before_fork() -> None:
     if client is not None:
-        client.worker.expect_children()
+        client.before_fork()
 
 
 def _after_fork() -> None:
@@ -211,7 +211,7 @@ def _after_fork() -> None:
 
         _stdio.reset()
         lifecycle.become_worker()
-        client.reset(client.worker.inbox)
+        client.after_fork()
 
 
 def _leave_by_exit() -> None:
@@ -219,9 +219,12 @@ def _leave_by_exit() -> None:
     leave = os._exit
 
     def deliver_and_leave(status: int) -> NoReturn:
-        if lifecycle is not None:
+        if lifecycle is not None and client is not None:
+            from stepsight import _stdio
+
             lifecycle.exiting(status)
-        shutdown_bounded(OS_EXIT_FLUSH_S)
+            if client.was_used() or _stdio.is_unfinished():
+                shutdown_bounded(OS_EXIT_FLUSH_S)
         leave(status)
 
     os._exit = deliver_and_leave

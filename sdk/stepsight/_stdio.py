@@ -66,6 +66,10 @@ class LineAssembler:
             self._parts, self._chars = [], 0
             self._line(rest)
 
+    def is_unfinished(self) -> bool:
+        """Whether something stands without a line end."""
+        return self._chars > 0
+
     def _line(self, line: str) -> None:
         line = self._split(visible(line))
         if line.strip():
@@ -92,6 +96,9 @@ class Taker(Protocol):
     def finish(self) -> None:
         """Take an unfinished last line."""
 
+    def is_unfinished(self) -> bool:
+        """Whether there is one."""
+
     def reset(self) -> None:
         """Begin anew in a forked child."""
 
@@ -112,6 +119,7 @@ class LineCapture:
         self._on_record = on_record
         self._bytes: _BytesTee | None = None
         self.finish, self.reset = self._lines.finish, self._lines.reset
+        self.is_unfinished = self._lines.is_unfinished
 
     def take(self, record: logging.LogRecord | None, text: str) -> None:
         """Feed the lines, unless the text is a recorded log record."""
@@ -163,6 +171,10 @@ class Tee:
     def finish(self) -> None:
         """Capture an unfinished last line."""
         self._taker.finish()
+
+    def is_unfinished(self) -> bool:
+        """Whether the last line is."""
+        return self._taker.is_unfinished()
 
     def reset(self) -> None:
         """Begin anew in a forked child."""
@@ -240,6 +252,12 @@ def reset() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, Tee):
             stream.reset()
+
+
+def is_unfinished() -> bool:
+    """Whether a line was begun and not ended."""
+    streams = (sys.stdout, sys.stderr)
+    return any(isinstance(stream, Tee) and stream.is_unfinished() for stream in streams)
 
 
 def uninstall() -> None:

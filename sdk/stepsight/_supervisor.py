@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from stepsight._settings import load_settings, process_variables
 from stepsight._traceback import find_exception
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from typing_extensions import Self
 
@@ -151,7 +152,8 @@ class Supervisor:
             )
             self._pid = process.pid
             console.started(marks)
-            with _Signals(self._forward) as signals:
+            with _Signals(self._forward, self._resize) as signals:
+                console.resize()  # it may have happened before the handler stood
                 while True:
                     console.pump(signals.fileno(), None)
                     signals.drain()
@@ -173,6 +175,12 @@ class Supervisor:
             os.kill(self._pid, number)
         except ProcessLookupError:
             self._asked_to_stop = ""
+
+    def _resize(self) -> None:
+        """Tell the command, which is on terminals of ours, that the window has another size."""
+        self._console.resize()
+        with suppress(ProcessLookupError):
+            os.kill(self._pid, signal.SIGWINCH)
 
     def _line(self, stream: str, line: str) -> None:
         self._client.log(line, scope="stepsight.stdio", attributes={"log.iostream": stream})
@@ -238,8 +246,9 @@ class Supervisor:
 class _Signals:
     """While open, signals wake the pump and are passed on; afterwards they are as before."""
 
-    def __init__(self, forward: Any) -> None:
+    def __init__(self, forward: Callable[[int], None], resize: Callable[[], None]) -> None:
         self._forward = forward
+        self._resize = resize
         self._before: dict[int, Any] = {}
         self._read, self._write = os.pipe()
 
@@ -250,6 +259,9 @@ class _Signals:
         for name in FORWARDED:
             number = getattr(signal, name)
             self._before[number] = signal.signal(number, lambda n, _frame: self._forward(n))
+        self._before[signal.SIGWINCH] = signal.signal(
+            signal.SIGWINCH, lambda _n, _frame: self._resize()
+        )
         self._before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda _n, _frame: None)
         # A command that ended before the handler stood would never wake us.
         os.write(self._write, b"\0")

@@ -210,3 +210,28 @@ def live_run(live_collector: Collector) -> str:
 def otlp_module() -> Any:
     """What makes OTLP requests, for tests that send some of their own."""
     return otlp
+
+
+@pytest.fixture(scope="session")
+def kql_server() -> Any:
+    """The module of a small server that answers as the query API does."""
+    return load("_kql_server")
+
+
+@pytest.fixture(scope="session")
+def terminal() -> Any:
+    """The module of commands on a pseudo-terminal."""
+    return load("_terminal")
+
+
+@pytest.fixture
+def clean(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Path], None]:
+    """Ask the given API, with folders of configuration and state below the given one."""
+
+    def use(api: str, folder: Path) -> None:
+        clean_environment(monkeypatch, api)
+        monkeypatch.setenv("HOME", str(folder))
+        monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
+        monkeypatch.setenv("XDG_STATE_HOME", str(folder / "state"))
+
+    return use

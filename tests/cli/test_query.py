@@ -44,7 +44,6 @@ def test_a_query_comes_from_a_file_or_from_stdin(stepsight: Any, tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("traces | take 10",), "this version asks in SQL only: add --sql."),
         (("--sql", ""), "the query is empty."),
         (("--sql", "SELECT 1", "-f", "-"), "not both."),
         (("--sql", "-f", "/no/such/file"), "No such file"),

@@ -161,6 +161,8 @@ def start_script(receiver: Receiver, tmp_path: Path) -> Iterator[Callable[[str],
         "STEPSIGHT_ENDPOINT": receiver.endpoint,
         "STEPSIGHT_SPOOL": str(tmp_path / "spool"),
         "STEPSIGHT_RAISE_ERRORS": "1",
+        # From Python 3.12 on os.fork() warns in a process with threads; a line of its own to us.
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
     }
     started: list[subprocess.Popen[bytes]] = []
 

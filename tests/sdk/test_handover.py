@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -150,3 +151,35 @@ def test_a_grandchild_hands_over_to_its_own_parent(receiver: Any, start_script: 
     process.wait(30)
 
     assert bodies_without_events(receiver).count("last words x") == 2
+
+
+def test_a_worker_that_recorded_nothing_sends_nothing(receiver: Any, start_script: Any) -> None:
+    silent = "os._exit(0)"
+    process = start_script(script(child=silent, parent="os.waitpid(pid, 0); print('ended')"))
+    process.wait(30)
+
+    bodies = [record.body.string_value for record in receiver.records()]
+    assert ("ended" in bodies, "worker ended" in bodies) == (True, False)
+
+
+def test_the_unfinished_line_of_a_worker_is_no_nothing(receiver: Any, start_script: Any) -> None:
+    printing = "print('no line end', end=''); os._exit(0)"
+    process = start_script(script(child=printing, parent="os.waitpid(pid, 0)"))
+    process.wait(30)
+
+    assert bodies_without_events(receiver) == ["no line end"]
+
+
+def test_another_socket_under_the_same_number_is_left_alone(inbox: Inbox) -> None:
+    def work() -> None:
+        heir = inbox.heir()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        ours.setblocking(False)
+        os.dup2(theirs.fileno(), heir._theirs.fileno())
+        assert not heir.give("logs", b"x", 1)
+        heir.close()
+        with pytest.raises(BlockingIOError):
+            ours.recv(10)
+        os.fstat(heir._theirs.fileno())  # still open: it is not ours to close
+
+    assert fork(work) == 0

@@ -54,6 +54,8 @@ def run_step(receiver: Any, tmp_path: Path) -> RunStep:
         "STEPSIGHT_ENDPOINT": receiver.endpoint,
         "STEPSIGHT_SPOOL": str(tmp_path / "spool"),
         "STEPSIGHT_RAISE_ERRORS": "1",
+        # From Python 3.12 on os.fork() warns in a process with threads; a line of its own to us.
+        "PYTHONWARNINGS": "ignore::DeprecationWarning",
     }
 
     def run_script(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from stepsight._cli.errors import CliError, UnreachableError, WrongUsageError
+from stepsight._cli.errors import BadQueryError, CliError, UnreachableError, WrongUsageError
 from stepsight._cli.text import mask_password
 
 if TYPE_CHECKING:
@@ -43,6 +43,19 @@ class Api:
     def query(self, sql: str, max_rows: int) -> Any:
         """The answer of a SQL query."""
         return self._ask("/api/query", {"sql": sql, "max_rows": max_rows})
+
+    def kql(self, query: str, max_rows: int, **more: object) -> Any:
+        """The answer of a query in KQL; `more` may be `timespan`, `parameters` and `explain`."""
+        given = {name: value for name, value in more.items() if value}
+        return self._ask("/api/kql", {"query": query, "max_rows": max_rows, **given})
+
+    def check(self, query: str) -> Any:
+        """What is wrong with a query in KQL, and the columns that it gives."""
+        return self._ask("/api/kql/check", {"query": query})
+
+    def complete(self, query: str, position: int) -> Any:
+        """What may stand at a position of a query in KQL."""
+        return self._ask("/api/kql/complete", {"query": query, "position": position})
 
     def _ask(self, path: str, body: Mapping[str, object] | None = None) -> Any:
         try:
@@ -84,6 +97,8 @@ class Api:
                 f"{mask_password(self.url)} is no stepsight collector: it says {answer.code}.",
                 "--api URL or STEPSIGHT_API names the collector's UI port, 8050 by default.",
             )
+        if code == "bad_query" and error.get("report"):
+            return BadQueryError(message, error["report"])
         candidates = [f"  {candidate}" for candidate in error.get("candidates", ())]
         kind = {"bad_request": WrongUsageError, "not_ready": UnreachableError}.get(code, CliError)
         if code == "unauthorized":

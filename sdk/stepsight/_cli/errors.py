@@ -2,16 +2,20 @@
 
 CliError              exit code 1: the thing asked about failed or does not exist
 ├── WrongUsageError   2: the collector refused how it was asked
+│   └── BadQueryError 2: a query in KQL that does not compile
 └── UnreachableError  3: no collector answers
 """
 
 from __future__ import annotations
 
+import sys
 from typing import IO, Any
 
 import click
 
-__all__ = ["CliError", "UnreachableError", "WrongUsageError"]
+from stepsight._settings import wants_color
+
+__all__ = ["BadQueryError", "CliError", "UnreachableError", "WrongUsageError"]
 
 
 class CliError(click.ClickException):
@@ -34,6 +38,25 @@ class WrongUsageError(CliError):
     """An argument that the collector does not accept."""
 
     exit_code = 2
+
+
+class BadQueryError(WrongUsageError):
+    """A query does not compile; `report` shows the places, `source` is where it came from."""
+
+    def __init__(self, message: str, report: str) -> None:
+        super().__init__(message)
+        self.report = report
+        self.source = "query"
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the report on stderr."""
+        from stepsight._cli.report import color_report
+        from stepsight._cli.table import terminal_width
+
+        colors = file is None and sys.stderr.isatty() and wants_color()
+        width = terminal_width() if file is None and sys.stderr.isatty() else None
+        text = color_report(self.report, colors=colors, source=self.source, width=width)
+        click.echo(text, file=file, err=file is None)
 
 
 class UnreachableError(CliError):

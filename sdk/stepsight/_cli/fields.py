@@ -12,8 +12,11 @@ __all__ = [
     "LOG_FIELDS",
     "METRIC_FIELDS",
     "POINT_FIELDS",
+    "QUERY_FIELDS",
     "ROWS",
     "RUN_FIELDS",
+    "SCHEMA_COLUMN_FIELDS",
+    "SCHEMA_TABLE_FIELDS",
     "SPAN_FIELDS",
     "STEP_FIELDS",
 ]
@@ -129,6 +132,9 @@ SPAN_FIELDS = (
     "attributes",
     "events",
 )
+QUERY_FIELDS = ("name", "description", "parameters", "source", "path")
+SCHEMA_TABLE_FIELDS = ("table", "columns", "description")
+SCHEMA_COLUMN_FIELDS = ("table", "column", "type", "description")
 CHECK_FIELDS = ("section", "name", "state", "value", "source", "advice")
 
 ROWS = (
@@ -140,5 +146,8 @@ ROWS = (
     ("artifacts", "one image, document, file or folder", ARTIFACT_FIELDS),
     ("trace", "one span, parents before their children", SPAN_FIELDS),
     ("query", "one row of the answer", ()),
+    ("query --list", "one saved query", QUERY_FIELDS),
+    ("schema", "one table; `columns` is their number", SCHEMA_TABLE_FIELDS),
+    ("schema TABLE", "one column", SCHEMA_COLUMN_FIELDS),
     ("doctor", "one check", CHECK_FIELDS),
 )

@@ -32,7 +32,8 @@ COMMANDS = {
     "metrics": ("metrics", "metrics_command", "List or plot the metrics of a run."),
     "artifacts": ("artifacts", "artifacts_command", "List or fetch a run's images and files."),
     "trace": ("trace", "trace_command", "Show an operation as a waterfall of its spans."),
-    "query": ("query", "query_command", "Ask the store in SQL."),
+    "query": ("query", "query_command", "Ask the store in KQL or SQL."),
+    "schema": ("schema", "schema_command", "List the tables and columns that KQL knows."),
     "doctor": ("doctor", "doctor_command", "Say what is configured, reachable and wrong."),
 }
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+from stepsight._cli.axis import nice_range, number_ticks, whole_ticks
+from stepsight._cli.chart_plots import HEIGHT
 from stepsight._cli.output import is_terminal
-from stepsight._cli.plot import MAX_SERIES, Series, draw_plot
+from stepsight._cli.plot import MAX_SERIES, Look, Series, draw_plot
 from stepsight._cli.table import terminal_width
 from stepsight._cli.text import number, one_line
+from stepsight._cli.units import Unit
 from stepsight._settings import wants_color
 
 __all__ = ["plot_lines"]
@@ -29,7 +33,7 @@ def plot_lines(name: str, points: list[Point]) -> list[str]:
         series, x_label = _series(numeric)
         colors = is_terminal() and wants_color()
         shown = series[:MAX_SERIES]
-        lines.append(draw_plot(title, shown, terminal_width(), x_label=x_label, colors=colors))
+        lines.append(draw_plot(title, shown, terminal_width(), _look(shown, x_label, colors)))
         if len(series) > len(shown):
             lines.append(f"  and {len(series) - len(shown)} more lines; --step S draws one step's")
     texts = [point for point in points if point["text"] is not None]
@@ -37,6 +41,15 @@ def plot_lines(name: str, points: list[Point]) -> list[str]:
         last = one_line(texts[-1]["text"])
         lines.append(f"{title}: {len(texts)} of {len(points)} values are text, the last: {last}")
     return lines
+
+
+def _look(series: list[Series], x_label: str, colors: bool) -> Look:
+    """Round values on both axes."""
+    finite = [y for line in series for y in line.y if math.isfinite(y)]
+    ends = nice_range(finite, Unit(), from_zero=False) if finite else None
+    is_whole = all(x.is_integer() for line in series for x in map(float, line.x))
+    ticks = whole_ticks if is_whole else number_ticks
+    return Look(x_label, HEIGHT, colors, "line", ends, Unit().text, ticks)
 
 
 def _series(points: list[Point]) -> tuple[list[Series], str]:

@@ -104,7 +104,7 @@ def _json(row: object) -> str:
 
 
 def _csv_cell(value: object) -> object:
-    return _json(value) if isinstance(value, (dict, list)) else value
+    return _json(value) if isinstance(value, (dict, list, bool)) else value
 
 
 def status_style(status: str) -> str:

@@ -11,6 +11,8 @@ from stepsight._cli.text import parse_time
 
 __all__ = ["check_installed", "write_parquet"]
 
+_KQL_KINDS = {"int": ("int32", int), "long": ("int64", int), "real": ("float64", float)}
+
 
 def check_installed() -> None:
     """Raise CliError if pyarrow is missing."""
@@ -41,16 +43,19 @@ def write_parquet(
 
 
 def _conversion(pa: Any, kind: str) -> tuple[Any, Any]:
-    """The arrow type of a ClickHouse type, and how a value of the API becomes one of it."""
+    """The arrow type of a type of KQL or ClickHouse, and what makes a value of the API one."""
     for wrapper in ("LowCardinality(", "Nullable("):
         kind = kind.removeprefix(wrapper).removesuffix(")") if kind.startswith(wrapper) else kind
-    if kind == "Bool":
+    if kind in {"Bool", "bool"}:
         return pa.bool_(), bool
+    if kind in _KQL_KINDS:
+        name, convert = _KQL_KINDS[kind]
+        return getattr(pa, name)(), convert
     if kind in {"Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64"}:
         return getattr(pa, kind.lower())(), int
     if kind in {"Float32", "Float64"}:
         return getattr(pa, kind.lower())(), float
-    if kind.startswith("DateTime"):
+    if kind == "datetime" or kind.startswith("DateTime"):
         return pa.timestamp("ns", tz="UTC"), _nanoseconds
     return pa.string(), _text
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,8 @@ class Column:
     """A column: `text` makes a cell from a row, `style` names its colour.
 
     On a terminal that is too narrow, columns with `shrinks` are cut down to MIN_WIDTH, then those
-    with `spare` are left out, the highest first.
+    with `spare` are left out, the highest first. The last column may go on below, in at
+    most `wraps` lines.
     """
 
     title: str
@@ -38,6 +40,7 @@ class Column:
     right: bool = False
     shrinks: bool = False
     spare: int = 0
+    wraps: int = 1
 
 
 def terminal_width() -> int:
@@ -71,8 +74,11 @@ def print_table(
     click.echo(" " * indent + titles, file=stream)
     for row, line in zip(rows, cells, strict=True):
         styles = [column.style(row) if column.style else "" for column in columns]
+        below = _wrap_last(line, widths, columns) if on_terminal else []
         text = " " * indent + _line(line, styles, widths, columns)
         click.echo(text if on_terminal else text.rstrip(), file=stream)
+        for rest in below:
+            click.echo(" " * indent + rest, file=stream)
         more = note(row) if note else ""
         if more:
             click.echo(" " * (indent + 2) + more, file=stream)
@@ -90,6 +96,21 @@ def _line(
         text = pad(fit(one_line(cells[n]), width), width, right=columns[n].right)
         parts.append(styled(text.rstrip() if n == last else text, styles[n]))
     return GAP.join(parts)
+
+
+def _wrap_last(line: list[str], widths: dict[int, int], columns: Sequence[Column]) -> list[str]:
+    """Cut the last cell to its first line; returns the lines that go below, in its column."""
+    last = next(reversed(widths))
+    most, width = columns[last].wraps, widths[last]
+    if most == 1 or _width(line[last]) <= width:
+        return []
+    # Cut first: a message may have a megabyte.
+    lines = textwrap.wrap(line[last][: width * (most + 1)], width)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], fit(f"{lines[most - 1]}{' ' * width}", width)]
+    line[last] = lines[0]
+    margin = _total(widths) - width
+    return [" " * margin + each for each in lines[1:]]
 
 
 def _fit_widths(widths: dict[int, int], columns: Sequence[Column], space: int) -> dict[int, int]:
