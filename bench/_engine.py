@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepsight_collector.store import Store, open_store
-from stepsight_collector.store.engine import WRITE_SETTINGS, _connector
+from stepsight_collector.store.engine import WRITE_SETTINGS, _engine
 from stepsight_collector.wal import Entry, WalLimits, encode_entry, read_entries
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def main() -> None:
     signal, directory = sys.argv[1], Path(sys.argv[2])
     url = f"chdb://{directory / 'store'}"
     store = open_store(url)
-    connect, _, _ = _connector(url, fsync=False)
+    connect = _engine(url, fsync=False).connect
     writer, reader = connect(WRITE_SETTINGS), connect({})
     writer.command(f"CREATE TABLE twin AS {TABLES[signal][0]}")
     rounds = [read_back(store, reader, signal, file) for file in sorted(directory.glob("*.wal"))]

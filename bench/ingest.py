@@ -2,7 +2,7 @@
 
 Usage: python bench/ingest.py [--signals logs,traces,metrics] [--sizes 1000,100]
                               [--transports http,grpc] [--gzip off,on] [--records 600000]
-                              [--rounds 3]
+                              [--rounds 3] [--peers rotel,otelcol]
 
 All get the same request bodies from the same sender, in turn, round by round; the figures are
 medians of the rounds. CPU time is the operating system's, of whole processes with all threads.
@@ -10,9 +10,11 @@ medians of the rounds. CPU time is the operating system's, of whole processes wi
 stepsight  validates, writes its log ahead, syncs, acknowledges, decodes, inserts into the embedded
            engine, keeps run and step states; measured until the last merge has ended.
 Rotel      (Rust) only forwards: it batches as it does by default and sends to a local sink.
+otelcol    (Go) the OpenTelemetry Collector with its ClickHouse exporter: decodes, batches and sends
+           Native blocks to a ClickHouse that discards them. Built on demand, see _otelcol.py.
 engine     inserts the same rows, read back in Native format, into a table of the same
            definition, merges included: see _engine.py.
-ratio      stepsight / (Rotel + engine); the bar is 0.85.
+ratio      stepsight / (peer + engine), for each peer; the bar is 0.85 for Rotel.
 """
 
 from __future__ import annotations
@@ -33,7 +35,10 @@ from _load import (
     send_all,
     send_all_grpc,
 )
-from _peers import Forwarder, Sink, rotel
+from _otelcol import otelcol
+from _peers import Forwarder, rotel
+
+PEERS = {"rotel": rotel, "otelcol": otelcol}
 
 
 @dataclass(frozen=True)
@@ -65,10 +70,10 @@ class Figures:
     def median(self, name: str) -> float:
         return statistics.median(self.rounds.get(name, [float("nan")]))
 
-    def ratio(self) -> float:
-        names = ("stepsight", "Rotel", "engine")
+    def ratio(self, peer: str) -> float:
+        names = ("stepsight", peer, "engine")
         rounds = zip(*(self.rounds[name] for name in names), strict=True)
-        return float(statistics.median(ours / (rotel + engine) for ours, rotel, engine in rounds))
+        return float(statistics.median(ours / (other + engine) for ours, other, engine in rounds))
 
 
 def measure_collector(running: Collector, case: Case, bodies: list[bytes], records: int) -> float:
@@ -84,20 +89,21 @@ def measure_collector(running: Collector, case: Case, bodies: list[bytes], recor
 def measure_forwarder(
     forwarder: Forwarder, case: Case, sent: list[bytes], plain: list[bytes]
 ) -> float:
-    want = forwarder.sink.received() + int(0.95 * sum(map(len, plain)))  # re-encoding saves some
+    sink = forwarder.sink
+    want = sink.received() + sink.wanted(plain, len(plain) * case.size)
     before = cpu_s(forwarder.pid)
     case.send(forwarder.http_address, forwarder.grpc_address, sent)
-    forwarder.sink.wait_received(want)
+    sink.wait_received(want)
     return cpu_s(forwarder.pid) - before
 
 
-def measure(case: Case, records: int, rounds: int) -> Figures:
+def measure(case: Case, records: int, rounds: int, peers: list[str]) -> Figures:
     # The first round warms up. Each has records of its own: parts that repeat one another's times
     # would merge row by row.
     plain = [request_bodies(case.signal, records, case.size) for _ in range(rounds + 1)]
     records = len(plain[0]) * case.size
-    figures, sink = Figures(), Sink()
-    forwarder = rotel(sink)
+    figures = Figures()
+    forwarders = {peer: PEERS[peer]() for peer in peers}
     engine = Engine(case.signal, plain, case.size)
     try:
         with collector() as running:
@@ -105,13 +111,14 @@ def measure(case: Case, records: int, rounds: int) -> Figures:
                 one = figures if number else Figures()
                 sent = compressed(bodies) if case.gzip and case.transport == "http" else bodies
                 one.add("stepsight", measure_collector(running, case, sent, records), records)
-                one.add("Rotel", measure_forwarder(forwarder, case, sent, bodies), records)
+                for peer, forwarder in forwarders.items():
+                    one.add(peer, measure_forwarder(forwarder, case, sent, bodies), records)
                 one.add("engine", engine.measure(), records)
             figures.peak_mb = rss_mb(running.pid, "VmHWM")
     finally:
-        forwarder.stop()
+        for forwarder in forwarders.values():
+            forwarder.stop()
         engine.stop()
-        sink.stop()
     return figures
 
 
@@ -125,12 +132,15 @@ def main() -> None:
     parser.add_argument("--transports", default="http")
     parser.add_argument("--gzip", default="off")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", default="rotel", help=f"of {', '.join(PEERS)}")
     arguments = parser.parse_args()
     print(
         f"{arguments.records} records a round, median of {arguments.rounds} rounds, "
         f"{os.cpu_count()} cores; CPU-seconds per million records"
     )
-    print("signal   size via  gzip  stepsight  Rotel  engine  ratio  peak MB")
+    peers = arguments.peers.split(",")
+    columns = "".join(f" {name:>8}" for name in (*peers, "engine", *(f"/{one}" for one in peers)))
+    print(f"signal   size via  gzip  stepsight{columns}  peak MB")
     for case in (
         Case(signal, int(size), transport, gzip == "on")
         for signal in arguments.signals.split(",")
@@ -138,11 +148,11 @@ def main() -> None:
         for gzip in arguments.gzip.split(",")
         for size in arguments.sizes.split(",")
     ):
-        got = measure(case, arguments.records, arguments.rounds)
+        got = measure(case, arguments.records, arguments.rounds, peers)
+        figures = [*map(got.median, (*peers, "engine")), *map(got.ratio, peers)]
         print(
             f"{case.signal:8} {case.size:4} {case.transport:4} {'on' if case.gzip else 'off':4} "
-            f"{got.median('stepsight'):10.2f} {got.median('Rotel'):6.2f} "
-            f"{got.median('engine'):7.2f} {got.ratio():6.2f} "
+            f"{got.median('stepsight'):10.2f}{''.join(f' {one:8.2f}' for one in figures)} "
             f"{got.peak_mb:8.0f}",
             flush=True,
         )

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 SIZE = 1000
-EVENTS = ("step_states_events_mv", "run_states_mv", "run_tags_mv")
+EVENTS = ("flat_events_mv", "step_states_events_mv", "run_states_mv", "run_tags_mv")
 DERIVED = ("step_states_logs_mv", *EVENTS)
 COLUMNS = ["project", "received_time_unix_nano", "client", "request"]
 # The OTel Collector's ClickHouse exporter, its DDL for servers without text indexes.
@@ -108,6 +108,10 @@ VARIANTS = (
     Variant("without idx_body", replace=without_index("idx_body")),
     Variant("without any index", replace=without_index(r"\w+")),
     Variant("inserted parts wide", replace=("min_level_for_wide_part = 1, ", "")),
+    Variant(
+        "lengths beside texts", replace=(", string_serialization_version = .single_stream.", "")
+    ),
+    Variant("with statistics", replace=(", auto_statistics_types = ..", "")),
     Variant("LZ4 for ZSTD(1)", replace=(r"ZSTD\(1\)", "LZ4")),
     Variant("not sorted", replace=(r"ORDER BY \([^\n]*\)\n", "ORDER BY tuple()\n")),
     Variant("two blocks a segment", settings={"max_block_size": 65_409}),
@@ -123,7 +127,7 @@ class Engine:
 
     def __init__(self, directory: Path) -> None:
         config, self._proto = directory / "config.xml", directory / "ingest.proto"
-        config.write_text(_CONFIG.format(memory=4 << 30, path=directory / "store"))
+        config.write_text(_CONFIG.format(memory=4 << 30, fsync=False))
         self._proto.write_text(load_proto())
         self._connect: Callable[..., Any] = lambda database, settings: (
             clickhouse_connect.get_client(
