@@ -196,7 +196,7 @@ class Worker:
 
     def _round(self) -> None:
         now = time.monotonic()
-        if now >= self._next_tick:
+        if now >= self._next_tick and not self._closing:
             self._next_tick = now + self._settings.heartbeat_s
             self._tick()
         self._empty_queue()
