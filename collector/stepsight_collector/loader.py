@@ -13,13 +13,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from stepsight_collector.nested import storable
-from stepsight_collector.poison import UNREADABLE, store_the_rest
+from stepsight_collector.nested import pieces, storable
+from stepsight_collector.poison import MAX_INSERT_BYTES, UNREADABLE, store_the_rest
 from stepsight_collector.store import StoreError, StoreRefusedError
 from stepsight_collector.wal import SIGNALS, encode_entry, read_entries, read_segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine
     from pathlib import Path
 
     from stepsight_collector.metrics import Metrics
@@ -148,7 +148,10 @@ class Loader:
     def _insert(self, segment: SegmentInfo) -> int:
         """Store a segment; returns how many of its records the store refused for good."""
         try:
-            self._store.insert(segment.signal, _payload(segment), segment.token)
+            payload = _payload(segment)
+            if payload is None:
+                return store_the_rest(self._store, segment)
+            self._store.insert(segment.signal, payload, segment.token)
         except (StoreRefusedError, *UNREADABLE) as exc:
             _log.warning(
                 "segment %s is refused, looking for the request to blame: %s", segment.path, exc
@@ -157,19 +160,27 @@ class Loader:
         return 0
 
 
-def _payload(segment: SegmentInfo) -> bytes | Path:
-    """The segment as the store reads it: the file itself, unless it holds nested values."""
+def _payload(segment: SegmentInfo) -> bytes | Path | None:
+    """The segment as the store reads it: the file itself, unless it holds nested values.
+
+    None if they make it too large for one insert.
+    """
     if segment.nested:
-        return b"".join(_rewritten(segment))
+        return _rewritten(segment)
     if segment.path.stat().st_size == segment.size_bytes:
         return segment.path
     # Remains of a group that was refused to its senders, and could not be cut off.
     return read_segment(segment.path, segment.size_bytes)
 
 
-def _rewritten(segment: SegmentInfo) -> Iterator[bytes]:
+def _rewritten(segment: SegmentInfo) -> bytes | None:
+    payload = bytearray()
     for entry in read_entries(segment.path, segment.size_bytes):
-        yield from encode_entry(storable(segment.signal, entry))
+        for piece in pieces(entry):
+            payload += b"".join(encode_entry(storable(segment.signal, piece)))
+            if len(payload) > MAX_INSERT_BYTES:
+                return None
+    return bytes(payload)
 
 
 async def _finished(work: Coroutine[object, object, T]) -> T:

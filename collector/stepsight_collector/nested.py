@@ -1,8 +1,9 @@
 """Nested attribute values as JSON text, so that values of any depth fit a map of strings.
 
 OTLP bytes in, OTLP bytes out. The engine's protobuf reader cannot express the recursive AnyValue;
-the WAL marks the few
-requests that hold one, and only those pass here, on their way from the WAL to the store.
+the WAL marks the few requests that hold one, and only those pass here, on their way from the WAL to
+the store. A large one goes in pieces: parsed it takes up to 90 times its bytes in memory, and
+rewritten up to 6 times, since JSON has six characters for a control character.
 """
 
 from __future__ import annotations
@@ -10,20 +11,24 @@ from __future__ import annotations
 import base64
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
 from stepsight_collector.receivers.check import REQUEST_TYPES
-from stepsight_collector.wal import Entry
+from stepsight_collector.receivers.split import split_request
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from google.protobuf.message import Message
 
-    from stepsight_collector.wal import Signal
+    from stepsight_collector.wal import Entry, Signal
 
-__all__ = ["flatten_nested", "storable"]
+__all__ = ["flatten_nested", "pieces", "storable"]
 
+PIECE_BYTES = 4 << 20
 _NESTED = frozenset({"array_value", "kvlist_value"})
 
 
@@ -50,17 +55,24 @@ def flatten_nested(signal: Signal, request: bytes) -> bytes:
     return message.SerializeToString()
 
 
+def pieces(entry: Entry) -> Iterator[Entry]:
+    """Yield an entry of nested values in parts of some PIECE_BYTES, any other as it is.
+
+    The same entry always gives the same pieces. Raises MalformedError if it is no request.
+    """
+    if not entry.nested or len(entry.request) <= PIECE_BYTES:
+        yield entry
+        return
+    # No limit on their number: it was accepted.
+    for part in split_request(entry.request, PIECE_BYTES, len(entry.request)):
+        yield replace(entry, request=part.encode(), records=len(part))
+
+
 def storable(signal: Signal, entry: Entry) -> Entry:
     """The entry as the store can read it: nested attribute values have become JSON text."""
     if not entry.nested:
         return entry
-    return Entry(
-        request=flatten_nested(signal, entry.request),
-        received_time_unix_nano=entry.received_time_unix_nano,
-        project=entry.project,
-        client=entry.client,
-        records=entry.records,
-    )
+    return replace(entry, request=flatten_nested(signal, entry.request), nested=False)
 
 
 def _flatten(message: Message) -> None:

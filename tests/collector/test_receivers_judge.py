@@ -201,3 +201,18 @@ def test_a_request_with_too_many_resources_is_refused() -> None:
     for count in (70_000, 600_000):
         with pytest.raises(TooLargeError, match=r"resources (or|and) scopes"):
             judge("logs", b"\x0a\x00" * count)
+
+
+def test_a_large_resource_with_many_scopes_is_refused_before_it_costs_minutes() -> None:
+    made = ExportLogsServiceRequest()
+    resource = made.resource_logs.add()
+    resource.resource.attributes.add(key="a").value.string_value = (3 << 20) * "x"
+    for _ in range(60):
+        resource.scope_logs.add().log_records.add()
+    body = made.SerializeToString()
+
+    assert judge("logs", body).records == 60
+    for _ in range(65_000):
+        resource.scope_logs.add()
+    with pytest.raises(TooLargeError, match="each counted once for every scope"):
+        judge("logs", made.SerializeToString())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from stepsight_collector import loader, nested, poison
 from stepsight_collector.loader import Loader
 from stepsight_collector.metrics import Metrics
 from stepsight_collector.receivers.check import REQUEST_TYPES
@@ -69,8 +70,11 @@ class LosesAnswers:
     def __init__(self, store: Store, times: int) -> None:
         self._store = store
         self._left = times
+        self.largest_bytes = 0
 
     def insert(self, signal: str, payload: bytes | Path, token: str) -> None:
+        size_bytes = len(payload) if isinstance(payload, bytes) else payload.stat().st_size
+        self.largest_bytes = max(self.largest_bytes, size_bytes)
         self._store.insert(signal, payload, token)
         if self._left > 0:
             self._left -= 1
@@ -83,14 +87,14 @@ def load(directory: Path, store: Any, by_signal: dict[Signal, list[Entry]]) -> M
     async def scenario() -> Metrics:
         metrics = Metrics()
         wal = Wal(directory, ONE_SEGMENT)
-        loader = Loader(cast("Store", store), wal, metrics, retry_first_s=0.001)
-        await loader.start()
-        await wal.start(loader.submit)
+        loading = Loader(cast("Store", store), wal, metrics, retry_first_s=0.001)
+        await loading.start()
+        await wal.start(loading.submit)
         for signal, each in by_signal.items():
             await asyncio.gather(*(wal.append(signal, entry) for entry in each))
         await wal.close()
-        assert await loader.drain(60)
-        await loader.stop()
+        assert await loading.drain(60)
+        await loading.stop()
         return metrics
 
     return asyncio.run(scenario())
@@ -134,6 +138,30 @@ def test_of_a_poison_segment_the_bad_requests_are_set_aside_and_the_rest_is_stor
     assert (metrics.loader.refused_records, metrics.loader.refused_segments) == (9, 1)
     assert metrics.signals["logs"].stored_records == 171
     assert list((tmp_path / "logs").glob("*.wal")) == []
+
+
+def test_nested_values_too_large_for_one_insert_are_stored_in_parts_once(
+    store: Store, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(poison, "MAX_INSERT_BYTES", 1 << 20)
+    monkeypatch.setattr(loader, "MAX_INSERT_BYTES", 1 << 20)
+    monkeypatch.setattr(nested, "PIECE_BYTES", 64 << 10)
+    request: Any = REQUEST_TYPES["logs"].FromString(request_of("logs", 41))
+    [scope] = request.resource_logs[0].scope_logs
+    for record in scope.log_records:
+        record.body.array_value.values.add().string_value = 20_000 * "\x01"
+    entry = Entry(request.SerializeToString(), time.time_ns(), project, nested=True, records=41)
+
+    # Every other insert loses its answer, so the segment is begun again and again.
+    losing = LosesAnswers(store, 9)
+    metrics = load(tmp_path, losing, {"logs": [entry]})
+
+    sql = "SELECT count(), min(length(Body)), max(length(Body)) FROM otel_logs"
+    rows = store.query(f"{sql} WHERE ProjectId = {{p:String}}", {"p": project}).rows
+    assert rows == [[41, 120_004, 120_004]]  # [" and "] around \\u0001, six characters for one
+    assert losing.largest_bytes <= 1 << 20
+    assert (metrics.loader.refused_records, metrics.signals["logs"].stored_records) == (0, 41)
+    assert list((tmp_path / "logs").glob("*.refused")) == []
 
 
 def test_a_refused_insert_stores_nothing_of_itself(store: Store, project: str) -> None:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 __all__ = ["Judged", "RecordLimits", "judge"]
 
 _PART_BYTES = 1 << 20
+# Each part is parsed with its resource and scope: a resource of 3 MiB with 65,536 scopes would take
+# minutes. So much takes half a second.
+_MAX_HEADS_BYTES = 256 << 20
 # Finding one bad record among 1,000 takes about 20; what has many is refused in larger pieces.
 _MAX_SEARCHES = 400
 _NOT_KEPT = "It was not kept; do not send it again."
@@ -110,6 +113,7 @@ class _Jury:
         self._limits = limits
         self._groups = 0
         self._searched = 0
+        self._heads_bytes = 0
         self._record_type = _record_type(signal)
 
     def add(self, part: Part) -> None:
@@ -118,6 +122,12 @@ class _Jury:
         has_too_many = self.records + self.rejected + len(part) > self._limits.max_records
         if has_too_many or self._groups > MAX_GROUPS:
             raise _too_many(self._limits)
+        self._heads_bytes += part.head_bytes
+        if self._heads_bytes > _MAX_HEADS_BYTES:
+            raise TooLargeError(
+                f"The request's resources, each counted once for every scope in it, have more than "
+                f"{_MAX_HEADS_BYTES} bytes. Send it in smaller parts."
+            )
         if part.head_bytes > self._limits.max_record_bytes:
             what = f"A resource or scope has more than {self._limits.max_record_bytes} bytes."
             self._reject(len(part), TooLargeError(f"{what} {_NOT_KEPT}"))
