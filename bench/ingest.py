@@ -81,7 +81,7 @@ def measure_collector(running: Collector, case: Case, bodies: list[bytes], recor
     before = cpu_s(running.pid)
     grpc_address = running.addresses["otlp_grpc"].partition("//")[2]
     case.send(running.addresses["otlp_http"], grpc_address, bodies)
-    running.wait_stored(stored + records)
+    running.wait_stored(stored + records, interval_s=0.25)
     running.wait_merged()
     return cpu_s(running.pid) - before
 
