@@ -1,11 +1,13 @@
 """What recording costs a real training: the same script with and without stepsight, in turn.
 
 Usage: python bench/training.py [--rounds 9] [--epochs 60] [--framework torch] [--workers 2]
+                                [--rows 60000]
 
 scikit-learn's MLPClassifier on its digits, epoch by epoch; a line, a log call and two metric rows
-in each. Or PyTorch, where it is installed: a small network over a DataLoader with worker processes
-by fork, which log too. Records go to a process that counts and forgets them: a collector on the
-same machine would be measured too.
+in each. Or PyTorch, where it is installed: a small network over as many rows of as many numbers as
+MNIST has (what recording costs an epoch is the same with fewer, so a short one shows it more), from
+a DataLoader with worker processes by fork, which log too. Records go to a process that counts and
+forgets them: a collector on the same machine would be measured too.
 
 wall        seconds of the training loop; the bar is a ratio of 1.01
 epoch       the median epoch of it
@@ -82,17 +84,17 @@ torch.manual_seed(7)
 torch.set_num_threads(1)
 class Rows(Dataset):
     def __len__(self):
-        return 16384
+        return int(sys.argv[4])
     def __getitem__(self, index):
         if index % 4096 == 0:
             log.info("worker reads row %d", index)
         generator = torch.Generator().manual_seed(index)
-        row = torch.randn(256, generator=generator)
+        row = torch.randn(784, generator=generator)
         return row, (row.sum() > 0).long()
 loader = DataLoader(
     Rows(), batch_size=128, num_workers=int(sys.argv[3]), multiprocessing_context="fork"
 )
-model = nn.Sequential(nn.Linear(256, 512), nn.ReLU(), nn.Linear(512, 2))
+model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 2))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.05)
 loss_of = nn.CrossEntropyLoss()
 in_workers = 0.0
@@ -173,9 +175,10 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     parser.add_argument("--framework", choices=sorted(SCRIPTS), default="sklearn")
     parser.add_argument("--workers", type=int, default=2, help="of the DataLoader")
+    parser.add_argument("--rows", type=int, default=60_000, help="of PyTorch's data")
     arguments = parser.parse_args()
     script = SCRIPTS[arguments.framework]
-    options = [str(arguments.epochs), str(arguments.workers)]
+    options = [str(arguments.epochs), str(arguments.workers), str(arguments.rows)]
     pairs = []
     sink = Sink()
     with tempfile.TemporaryDirectory() as spool:
