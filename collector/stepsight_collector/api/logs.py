@@ -11,7 +11,7 @@ from stepsight_collector.api.runs import resolve_run
 if TYPE_CHECKING:
     from stepsight_collector.store import Store
 
-__all__ = ["LOG_COLUMNS", "run_logs"]
+__all__ = ["LOG_COLUMNS", "log_conditions", "log_values", "run_logs"]
 
 LOG_COLUMNS = """
     Timestamp AS timestamp, SeverityNumber AS severity, SeverityText AS level, Body AS message,
@@ -24,6 +24,8 @@ LOG_COLUMNS = """
 # the cursor.
 _CURSOR = "toUnixTimestamp64Nano(ReceivedTimestamp)"
 
+# A day after it is no time that the engine can hold.
+LAST_YEAR = "2262"
 # Every 5 s from every step, and pieces of images: nothing to read in them.
 _UNREADABLE = "('stepsight.step.heartbeat', 'stepsight.run.heartbeat', 'stepsight.run.part')"
 
@@ -37,20 +39,10 @@ def run_logs(store: Store, project: str, parameters: dict[str, str]) -> dict[str
         raise bad_request(f'after must be a cursor from an earlier answer, got "{after}"')
     order = f"{_CURSOR}, Timestamp" if after else "Timestamp DESC"
     rows = store.query(
-        f"SELECT {LOG_COLUMNS}, {_CURSOR} AS cursor FROM otel_logs WHERE {_where(parameters)} "
-        f"ORDER BY {order} LIMIT {{limit:UInt32}}" + (" WITH TIES" if after else ""),
-        {
-            "project": project,
-            "run": run["run_id"],
-            "started_at": _bound(run["started_at"]),
-            "step": parameters.get("step", ""),
-            "severity": minimum_severity(parameters),
-            "since": since(parameters),
-            "grep": parameters.get("grep", ""),
-            "stream": parameters.get("stream", ""),
-            "after": int(after or 0),
-            "limit": limit if after else limit + 1,
-        },
+        f"SELECT {LOG_COLUMNS}, {_CURSOR} AS cursor FROM otel_logs "
+        f"WHERE {log_conditions(run, parameters)} ORDER BY {order} LIMIT {{limit:UInt32}}"
+        + (" WITH TIES" if after else ""),
+        log_values(project, run, parameters) | {"limit": limit if after else limit + 1},
     ).dicts()
     truncated = len(rows) > limit and not after
     rows = rows[:limit] if truncated else rows
@@ -59,12 +51,30 @@ def run_logs(store: Store, project: str, parameters: dict[str, str]) -> dict[str
     return {"rows": rows, "cursor": str(cursor), "run": run, "truncated": truncated}
 
 
-def _where(parameters: dict[str, str]) -> str:
+def log_values(project: str, run: dict[str, Any], parameters: dict[str, str]) -> dict[str, Any]:
+    """The values of the placeholders in `log_conditions`."""
+    return {
+        "project": project,
+        "run": run["run_id"],
+        "first": _bound(run["first_record_at"]),
+        "last": _bound(run["last_record_at"]),
+        "step": parameters.get("step", ""),
+        "severity": minimum_severity(parameters),
+        "since": since(parameters),
+        "grep": parameters.get("grep", ""),
+        "stream": parameters.get("stream", ""),
+        "after": int(parameters.get("after") or 0),
+    }
+
+
+def log_conditions(run: dict[str, Any], parameters: dict[str, str]) -> str:
+    """What rows of a run are asked for, with placeholders for `log_values`."""
     # Each condition stands there only when asked for, so that the engine can use its indexes.
     conditions = [
         "ProjectId = {project:String}",
         "RunId = {run:String}",
-        "Timestamp >= {started_at:DateTime64(9)} - INTERVAL 1 DAY",
+        # A day more, for records that come in between: only the partitions are meant.
+        "Timestamp >= {first:DateTime64(9)} - INTERVAL 1 DAY",
         f"EventName NOT IN {_UNREADABLE}",
     ]
     optional = {
@@ -75,6 +85,8 @@ def _where(parameters: dict[str, str]) -> str:
         "stream": "LogAttributes['log.iostream'] = {stream:String}",
         "after": "ReceivedTimestamp > fromUnixTimestamp64Nano({after:Int64})",
     }
+    if not parameters.get("after") and run["last_record_at"] < LAST_YEAR:
+        conditions.append("Timestamp <= {last:DateTime64(9)} + INTERVAL 1 DAY")
     conditions += [condition for name, condition in optional.items() if parameters.get(name)]
     return " AND ".join(conditions)
 

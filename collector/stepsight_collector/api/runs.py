@@ -30,7 +30,7 @@ _RUN = """
     last_heard_at,
     Steps AS steps, StepsFailed AS steps_failed, LogRows AS log_rows, WarningRows AS warning_rows,
     ErrorRows AS error_rows, MetricRows AS metric_rows, nullIf(OperationId, '') AS operation_id,
-    nullIf(Cause, '') AS cause
+    nullIf(Cause, '') AS cause, FirstRecordAt AS first_record_at, LastRecordAt AS last_record_at
 """
 _STEP = """
     StepId AS step_id, StepName AS step_name, Status AS status, StartedAt AS started_at, EndedAt AS

@@ -38,6 +38,8 @@ RUN_FIELDS = (
     "metric_rows",
     "operation_id",
     "cause",
+    "first_record_at",
+    "last_record_at",
 )
 STEP_FIELDS = (
     "run_id",

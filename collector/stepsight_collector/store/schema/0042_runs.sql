@@ -15,6 +15,7 @@ SELECT
     multiIf(Status IN ('Running', 'Unknown'), NULL, Status = 'NotResponding', seen.last_received, driver.last_end IS NOT NULL, driver.last_end, s.ended_at) AS EndedAt,
     greatest(0, (toUnixTimestamp64Nano(coalesce(EndedAt, if(Status = 'Unknown', seen.last_seen, now64(9)))) - toUnixTimestamp64Nano(StartedAt)) / 1e9) AS DurationS,
     seen.last_received AS LastHeardAt,
+    seen.first_seen AS FirstRecordAt, seen.last_seen AS LastRecordAt,
     s.steps AS Steps, s.failed AS StepsFailed,
     seen.log_rows AS LogRows, seen.warning_rows AS WarningRows, seen.error_rows AS ErrorRows, seen.metric_rows AS MetricRows,
     if(driver.operation_id != '', driver.operation_id, seen.operation_id) AS OperationId,
