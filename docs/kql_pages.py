@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepsight_collector.kql.aggregate_table import AGGREGATES
-from stepsight_collector.kql.expression_usage import DIFFERENCES, EXPRESSIONS
+from stepsight_collector.kql.expression_usage import DIFFERENCES, EXPRESSIONS, FORMS
 from stepsight_collector.kql.functions import FUNCTIONS
 from stepsight_collector.kql.functions.refused import REFUSED
 from stepsight_collector.kql.functions.table import formals_of
@@ -56,6 +56,8 @@ def kql_page() -> str:
             "\n## Functions\n\n",
             "A `?` marks an argument that may be left out, `…` one that may come again.\n\n",
             _functions(FUNCTIONS.values()),
+            "\nAnd these, which bind their arguments in a way of their own:\n\n",
+            _usages(FORMS),
             "\n## Aggregates\n\n",
             _functions(AGGREGATES.values()),
             "\n## What differs from Azure\n\n",

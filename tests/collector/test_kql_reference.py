@@ -13,10 +13,12 @@ import pytest
 from kql_store import load_cases
 from stepsight_collector.kql import parser, syntax
 from stepsight_collector.kql.aggregate_table import AGGREGATES
-from stepsight_collector.kql.expression_usage import EXPRESSIONS
+from stepsight_collector.kql.compile import check
+from stepsight_collector.kql.expression_usage import EXPRESSIONS, FORMS
 from stepsight_collector.kql.functions import FUNCTIONS
 from stepsight_collector.kql.operator_usage import SOURCES, STATEMENTS, USAGES
 from stepsight_collector.kql.operators.plugins import PLUGINS
+from stepsight_collector.query.catalog import SCHEMA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,9 +89,14 @@ def test_every_operator_of_expressions_has_a_golden_query(name: str) -> None:
     assert ("expression", name) in used()
 
 
-@pytest.mark.parametrize("name", sorted({*FUNCTIONS, *AGGREGATES}))
+@pytest.mark.parametrize("name", sorted({*FUNCTIONS, *AGGREGATES, *FORMS}))
 def test_every_function_has_a_golden_query(name: str) -> None:
     assert ("call", name) in used()
+
+
+@pytest.mark.parametrize("name", sorted(FORMS))
+def test_the_example_of_a_form_compiles(name: str) -> None:
+    assert check(FORMS[name].example, SCHEMA)[0] == ()
 
 
 @pytest.mark.parametrize("name", sorted(PLUGINS))

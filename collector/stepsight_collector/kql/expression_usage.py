@@ -13,7 +13,7 @@ from stepsight_collector.kql.operator_usage import Usage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["DIFFERENCES", "EXPRESSIONS"]
+__all__ = ["DIFFERENCES", "EXPRESSIONS", "FORMS"]
 
 # By the operator as the syntax tree spells it; a key with spaces is a form of its own.
 EXPRESSIONS: Mapping[str, Usage] = {
@@ -65,6 +65,24 @@ EXPRESSIONS: Mapping[str, Usage] = {
     "has_all": Usage("Has all of these words.", 'message has_all ("row", "missing")'),
     "between": Usage("From one value to another, both included.", "duration between (1 .. 100)"),
     "!between": Usage("Outside of a range.", "duration !between (1 .. 100)"),
+}
+# What is called like a function, but binds its arguments in a way of its own.
+FORMS: Mapping[str, Usage] = {
+    "column_ifexists": Usage(
+        "A column if there is one of that name, else the second value.",
+        'traces | project x = column_ifexists("nope", "")',
+    ),
+    "columnifexists": Usage(
+        "The same as column_ifexists.", 'traces | project x = columnifexists("nope", "")'
+    ),
+    "materialize": Usage(
+        "A query that is used more than once.", "let t = materialize(traces | take 5); t | count"
+    ),
+    "not": Usage("True where the condition is false; null stays null.", "traces | where not(true)"),
+    "pack_all": Usage("All columns as one bag.", "traces | take 1 | project row = pack_all()"),
+    "toscalar": Usage(
+        "The first value of a query.", "print newest = toscalar(traces | summarize max(timestamp))"
+    ),
 }
 # What a person who comes from Azure should know, besides what is said of single operators.
 DIFFERENCES = (
