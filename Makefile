@@ -28,6 +28,10 @@ bench: $(STAMP)  ## every number that we claim
 	$(BIN)/python bench/footprint.py
 	$(BIN)/python bench/insert_cost.py
 	$(BIN)/python bench/sustained.py
+	$(BIN)/python bench/query.py
+	$(BIN)/python bench/sdk.py
+	$(BIN)/python bench/training.py
+	$(BIN)/python bench/door.py
 
 docs: $(STAMP)  ## pages that are made from code, and answers to queries; leaves no difference
 	$(BIN)/python docs/generate.py
