@@ -131,7 +131,7 @@ ROWS: tuple[SettingRow, ...] = (
                "--min-body-bytes-per-s", 1),
     SettingRow("idle_timeout_s", "STEPSIGHT_IDLE_TIMEOUT_S", "whole", 75, "seconds",
                "How long a connection is kept without a request.", "--idle-timeout-s", 1),
-    SettingRow("wal_segment_bytes", "STEPSIGHT_WAL_SEGMENT_BYTES", "whole", 24 * _MIB, "bytes",
+    SettingRow("wal_segment_bytes", "STEPSIGHT_WAL_SEGMENT_BYTES", "whole", 16 * _MIB, "bytes",
                "Size at which a segment of the write-ahead log is cut.", "--wal-segment-bytes", 1),
     SettingRow("wal_segment_records", "STEPSIGHT_WAL_SEGMENT_RECORDS", "whole", 1_000_000,
                "records", "Number of records at which a segment is cut.",
@@ -221,7 +221,7 @@ class Settings:
     body_timeout_s: int = 10
     min_body_bytes_per_s: int = 4096
     idle_timeout_s: int = 75
-    wal_segment_bytes: int = 24 * _MIB
+    wal_segment_bytes: int = 16 * _MIB
     wal_segment_records: int = 1_000_000
     wal_segment_age_ms: int = 150
     wal_quota_bytes: int = 4096 * _MIB
