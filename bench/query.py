@@ -203,7 +203,6 @@ BARS = (
         sql(f"{LINES} AND operation_Id = {OPERATION} ORDER BY timestamp LIMIT 10000"),
         sql(f"{STOCK_LINES} WHERE TraceId = {OPERATION} ORDER BY Timestamp LIMIT 10000"),
         50,
-        is_own=True,
     ),
     Bar(
         "spans of an operation: union requests, dependencies",
@@ -218,7 +217,6 @@ BARS = (
             f"WHERE TraceId = {OPERATION} ORDER BY Timestamp"
         ),
         50,
-        is_own=True,
     ),
     Bar(
         "a week, run_type == 'training' and Level == 'ERROR' | summarize count()",
