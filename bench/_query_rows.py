@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from insert_cost import STOCK, STOCK_COLUMNS
+from stepsight_collector.store.schema import QUIET_S
 
 if TYPE_CHECKING:
     from stepsight_collector.store import Store
@@ -22,6 +23,7 @@ PROJECT = "bench"
 FIRST, DAYS = "2026-01-01 00:00:00", 30
 SPANS = 20
 _CHUNK = 2_000_000
+_SETTLE_S = 600
 _STOCK_SPANS = """
 CREATE TABLE stock_traces
 (
@@ -136,7 +138,10 @@ FROM numbers({shape.runs * 6}) SETTINGS max_partitions_per_insert_block = 0, max
 
 
 def fill(store: Store, shape: Shape, *, say: bool = True) -> None:
-    """Make all rows, and wait until merges rest. Minutes and gigabytes at full size."""
+    """Make all rows, and wait until merges rest. Minutes and gigabytes at full size.
+
+    Merges that the engine does in a partition that was quiet for an hour are asked for at once.
+    """
     writer: Any = store._writers["logs"]  # noqa: SLF001 - benches measure the engine itself
     begun = time.monotonic()
     writer.command(_events(shape))
@@ -158,9 +163,29 @@ def fill(store: Store, shape: Shape, *, say: bool = True) -> None:
     _report(say, "stock tables filled", begun)
     for table in ("otel_logs", "stock", "otel_traces", "stock_traces"):
         writer.command(f"OPTIMIZE TABLE {table}")
+    for table in ("otel_logs", "otel_traces"):
+        _settle(writer, table)
     while writer.query("SELECT count() FROM system.merges").result_rows[0][0]:
         time.sleep(0.5)
     _report(say, "merges at rest", begun)
+
+
+def _settle(writer: Any, table: str) -> None:
+    """Have quiet partitions merged now."""
+    setting = "min_age_to_force_merge_seconds"
+    usual = f"ALTER TABLE {table} MODIFY SETTING {setting} = "
+    parts = (
+        "SELECT countIf(parts > 1 AND size < 2147483648) FROM (SELECT count() AS parts, "
+        "sum(bytes_on_disk) AS size FROM system.parts WHERE active AND rows > 0 "
+        f"AND table = '{table}' GROUP BY partition)"
+    )
+    writer.command(f"{usual}1")
+    deadline = time.monotonic() + _SETTLE_S
+    while writer.query(parts).result_rows[0][0]:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{table} has partitions of more than one part after {_SETTLE_S} s.")
+        time.sleep(0.5)
+    writer.command(f"{usual}{QUIET_S}")
 
 
 def is_filled(store: Store) -> bool:

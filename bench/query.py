@@ -136,6 +136,20 @@ def sql(statement: str) -> Question:
     )
 
 
+def kql(query: str) -> Question:
+    """A question in KQL, which may declare the parameter `run` or `operation`."""
+
+    def ask(store: Store, run: str, operation: str) -> object:
+        parameters = {"run": run} if "(run:" in query else {}
+        parameters |= {"operation": operation} if "(operation:" in query else {}
+        compiled = compile_query(
+            query, SCHEMA, project=PROJECT, now_ticks=NOW_TICKS, parameters=parameters
+        )
+        return store.query(compiled.sql, compiled.parameters)
+
+    return ask
+
+
 def logs_of_run(store: Store, run: str, _operation: str) -> object:
     """What `stepsight logs RUN` asks: finds the run, then its newest thousand lines."""
     return run_logs(store, PROJECT, {"run": run})
@@ -159,9 +173,9 @@ def whole_operation(store: Store, _run: str, operation: str) -> object:
 STOCK_LINES = (
     "SELECT Timestamp, SeverityText, Body, ScopeName, TraceId, SpanId, LogAttributes FROM stock"
 )
-LINES = (
-    "SELECT timestamp, severityLevel, message, operation_ParentId, customDimensions FROM traces "
-    f"WHERE ProjectId = '{PROJECT}'"
+LINES = "| project timestamp, severityLevel, message, operation_ParentId, customDimensions"
+RUN_KQL, OPERATION_KQL = (
+    f"declare query_parameters({name}:string); " for name in ("run", "operation")
 )
 BARS = (
     Bar(
@@ -185,7 +199,10 @@ BARS = (
     ),
     Bar(
         "traces of a run: customDimensions.parent_run_id == RUN",
-        sql(f"{LINES} AND RunId = {RUN_ID} ORDER BY timestamp LIMIT 10000"),
+        kql(
+            f"{RUN_KQL} traces | where customDimensions.parent_run_id == run {LINES} "
+            "| top 10000 by timestamp asc"
+        ),
         sql(
             f"{STOCK_LINES} WHERE ResourceAttributes['parent_run_id'] = {RUN_ID} "
             "ORDER BY Timestamp LIMIT 10000"
@@ -200,17 +217,18 @@ BARS = (
     ),
     Bar(
         "log lines of an operation: operation_Id == ID",
-        sql(f"{LINES} AND operation_Id = {OPERATION} ORDER BY timestamp LIMIT 10000"),
+        kql(
+            f"{OPERATION_KQL} traces | where operation_Id == operation {LINES} "
+            "| top 10000 by timestamp asc"
+        ),
         sql(f"{STOCK_LINES} WHERE TraceId = {OPERATION} ORDER BY Timestamp LIMIT 10000"),
         50,
     ),
     Bar(
         "spans of an operation: union requests, dependencies",
-        sql(
-            "SELECT timestamp, id, name, duration, success FROM (SELECT timestamp, id, name, "
-            "duration, success, operation_Id, ProjectId FROM requests UNION ALL SELECT timestamp, "
-            "id, name, duration, success, operation_Id, ProjectId FROM dependencies) "
-            f"WHERE ProjectId = '{PROJECT}' AND operation_Id = {OPERATION} ORDER BY timestamp"
+        kql(
+            f"{OPERATION_KQL} union requests, dependencies | where operation_Id == operation "
+            "| project timestamp, id, name, duration, success | sort by timestamp asc"
         ),
         sql(
             "SELECT Timestamp, SpanId, SpanName, Duration, StatusCode FROM stock_traces "
@@ -220,9 +238,9 @@ BARS = (
     ),
     Bar(
         "a week, run_type == 'training' and Level == 'ERROR' | summarize count()",
-        sql(
-            f"SELECT count() FROM traces WHERE ProjectId = '{PROJECT}' AND timestamp > {WEEK} "
-            "AND RunType = 'training' AND Level = 'ERROR'"
+        kql(
+            "traces | where timestamp > ago(7d) and customDimensions.run_type == 'training' "
+            "and customDimensions.Level == 'ERROR' | summarize count()"
         ),
         sql(
             f"SELECT count() FROM stock WHERE Timestamp > {WEEK} "
@@ -232,9 +250,9 @@ BARS = (
     ),
     Bar(
         "all 30 days, severityLevel >= 3 | summarize count() by step_name",
-        sql(
-            f"SELECT StepName, count() FROM traces WHERE ProjectId = '{PROJECT}' "
-            "AND severityLevel >= 3 GROUP BY StepName"
+        kql(
+            "traces | where severityLevel >= 3 "
+            "| summarize count() by tostring(customDimensions.step_name)"
         ),
         sql(
             "SELECT ResourceAttributes['step_name'] AS step, count() FROM stock "

@@ -6,6 +6,7 @@ Pure: reads no clock and no store; the schema, the project and the time are argu
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from stepsight_collector.kql.errors import Diagnostic, KqlError
 from stepsight_collector.kql.explain import explain
 from stepsight_collector.kql.pipeline import bind_operators, bind_query
 from stepsight_collector.kql.plan import Compiled, Relation, ResultColumn
+from stepsight_collector.kql.schema import Schema
 from stepsight_collector.kql.scope import Scope, Statement
 from stepsight_collector.kql.statements import bind_statements
 from stepsight_collector.kql.types import ScalarType
@@ -22,7 +24,6 @@ from stepsight_collector.kql.types import ScalarType
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from stepsight_collector.kql.schema import Schema
     from stepsight_collector.kql.scope import Bound
 
 __all__ = ["check", "columns_at", "compile_query"]
@@ -51,13 +52,25 @@ def compile_query(
     Raises KqlError with everything that is wrong.
     """
     script = parser.parse(text)
-    context = _context(text, schema, project, now_ticks)
-    context.timespan = timespan or (None, None)
-    relation = _bind(context, script, parameters or {})
+
+    def compiled_for(tables: Schema) -> Compiled:
+        context = _context(text, tables, project, now_ticks)
+        context.timespan = timespan or (None, None)
+        relation = _bind(context, script, parameters or {})
+        return _compiled(context, relation, None if max_rows is None else max_rows + 1)
+
+    compiled = compiled_for(schema)
+    if _excess(compiled.sql):
+        compiled = compiled_for(_with_named_sources(schema))
+        excess = _excess(compiled.sql)
+        if excess:
+            raise KqlError([Diagnostic("limit", excess[0], script.query.span, excess[1])])
+    return compiled
+
+
+def _compiled(context: Context, relation: Relation, limit: int | None) -> Compiled:
     reads: emit.Reads = {}
-    limit = None if max_rows is None else max_rows + 1
     sql = emit.query(relation, list(relation.columns), limit=limit, reads=reads)
-    _check_sql(sql, script.query.span)
     return Compiled(
         sql=sql,
         parameters=context.statement.parameters.values,
@@ -69,15 +82,20 @@ def compile_query(
     )
 
 
-def _check_sql(sql: str, span: syntax.Span) -> None:
-    """Raise KqlError for what the engine's parser would not read."""
-    hint = "Each use of a let name is written out. Use fewer of them."
+def _with_named_sources(schema: Schema) -> Schema:
+    """The schema with every table's source under its name, which is the shortest SQL there is."""
+    return Schema({name: replace(table, select=None) for name, table in schema.tables.items()})
+
+
+def _excess(sql: str) -> tuple[str, str] | None:
+    """What of some SQL the engine's parser would not read, and what helps."""
     if len(sql) > MAX_SQL_LENGTH:
         text = f"the query becomes {len(sql)} characters of SQL, at most {MAX_SQL_LENGTH} can run"
-        raise KqlError([Diagnostic("limit", text, span, hint)])
+        return text, "Each use of a let name is written out. Use fewer of them."
     if sql.count("(SELECT") > MAX_SQL_DEPTH and _depth(sql) > MAX_SQL_DEPTH:
         text = f"the query has more than {MAX_SQL_DEPTH} stages that stand on each other"
-        raise KqlError([Diagnostic("limit", text, span, "Compute more in each of them.")])
+        return text, "Compute more in each of them."
+    return None
 
 
 def _depth(sql: str) -> int:

@@ -217,7 +217,11 @@ def _scan(node: Scan, needed: Names, reads: Reads) -> Select:
     names = {name: node.columns[name] for name in needed if name in node.columns}
     read = reads.setdefault(id(node), [])
     read.extend(name for name in names if name not in read)
-    select = Select(names, node.source)
+    source = node.source
+    if node.select is not None:
+        expressions = (*names.values(), *node.conditions)
+        source = f"({node.select(frozenset().union(*map(references, expressions)))})"
+    select = Select(names, source)
     select.where = list(node.conditions)
     return select
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from stepsight_collector.kql.scope import Bound
 
@@ -49,7 +49,8 @@ class Unit:
 class Scan:
     """The rows of a table that meet `conditions`, which is SQL over the source's own columns.
 
-    `columns` are the table's, and the hidden ones that serve the keys of its bags.
+    `columns` are the table's, and the hidden ones that serve the keys of its bags. `select` is as
+    in `schema.Table`.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Scan:
     columns: Mapping[str, str]
     conditions: tuple[str, ...]
     label: str
+    select: Callable[[frozenset[str]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from stepsight_collector.kql.types import ScalarType
 
@@ -52,6 +52,9 @@ class Column:
 class Table:
     """A table as a query sees it; `source` is the store's table or view.
 
+    With `select` the source's place is taken by SQL that gives no more than the columns that a
+    query reads of it: the function gets their names. That spares analysing all others.
+
     `project_column` is the source's column that holds the project: the compiler always filters by
     it. `time_column` is the column that a query's timespan applies to; empty if there is none.
     `unioned` says whether `union *`, `search` and `find` without tables read it.
@@ -64,6 +67,7 @@ class Table:
     time_column: str = "timestamp"
     project_column: str = "ProjectId"
     unioned: bool = True
+    select: Callable[[frozenset[str]], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,7 +66,8 @@ def _scan(context: Context, table: Table, scope: Scope) -> Relation:
         times = _times(context, sql[table.time_column], scope)
         conditions += times
         label += " in the time span" if times else ""
-    node = Scan(table.name, _quoted_source(table.source), sql, tuple(conditions), label)
+    source = _quoted_source(table.source)
+    node = Scan(table.name, source, sql, tuple(conditions), label, table.select)
     return Relation(columns, node, name=table.name)
 
 

@@ -1,0 +1,62 @@
+"""A view cut down to some columns gives what the whole view gives of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from stepsight_collector.query.catalog import SCHEMA
+from stepsight_collector.store.schema import load_migrations
+from stepsight_collector.store.view_columns import view_columns
+
+if TYPE_CHECKING:
+    from stepsight_collector.store import Store
+
+VIEWS = sorted({table.source for table in SCHEMA.tables.values()})
+
+
+def rows(store: Store, source: str, names: str) -> list[list[str]]:
+    """Columns as texts, in an order of their own; what depends on the clock of asking is out."""
+    listed = ", ".join(f"toString({name})" for name in names.split(", "))
+    sql = f"SELECT {listed} FROM {source} WHERE ProjectId != 'view-indexes' ORDER BY ALL"
+    return store.query(sql).rows
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_each_column_alone_gives_the_views_values(kql_store: Store, view: str) -> None:
+    narrow = view_columns()[view]
+    clocked = {"duration", "lastHeard", "cause"} if view in {"run_rows", "step_rows"} else set()
+    names = [name for name in narrow.names if name not in clocked]
+    seen = [rows(kql_store, view, f"`{name}`") for name in names]
+
+    for name, expected in zip(names, seen, strict=True):
+        cut = f"({narrow.select(frozenset((name, 'ProjectId')))})"
+        assert rows(kql_store, cut, f"`{name}`") == expected, name
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_all_columns_are_the_views_own(kql_store: Store, view: str) -> None:
+    narrow = view_columns()[view]
+    described = kql_store.query(f"DESCRIBE ({narrow.select(frozenset(narrow.names))})").rows
+
+    assert described == kql_store.query(f"DESCRIBE {view}").rows
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_columns_that_nobody_reads_are_left_out(view: str) -> None:
+    narrow = view_columns()[view]
+    whole = narrow.select(frozenset(narrow.names))
+
+    assert len(narrow.select(frozenset(("ProjectId",)))) < 0.9 * len(whole)
+
+
+def test_a_name_that_is_no_column_is_refused() -> None:
+    with pytest.raises(KeyError, match="nothing"):
+        view_columns()["traces"].select(frozenset(("ProjectId", "nothing")))
+
+
+def test_every_view_is_known() -> None:
+    created = {each.name for each in load_migrations() if "CREATE VIEW" in each.sql}
+
+    assert len(view_columns()) == len(created)
