@@ -1,15 +1,15 @@
 """The store's schema: numbered SQL files, applied in order, recorded in a version table.
 
 Each `schema/NNNN_name.sql` holds one table or view. Words that begin with `@` are macros, expanded
-here, because
-the same nested types and conversions stand in a dozen statements. Knows SQL text only; executing it
-is the caller's.
+here, because the same nested types and conversions stand in a dozen statements; what is longer than
+a line is a file in `schema/blocks`. Knows SQL text only; executing it is the caller's.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -171,6 +171,7 @@ _ARGUMENTS = {
 }  # fmt: skip
 _CALL = re.compile(r"@(\w+)\(((?:[^()]|\([^()]*(?:\([^()]*\)[^()]*)*\))*)\)")
 _WORD = re.compile(r"@(\w+)\b")
+_COMMENT = re.compile(r"(?m)^\s*--[^\n]*\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +186,10 @@ class Migration:
 def expand(sql: str) -> str:
     """Replace `@word` and `@word(arguments)` by what they stand for.
 
-    An unknown word is a KeyError.
+    A block may have such words itself. An unknown word is a KeyError.
     """
+    blocks = _blocks()
+    sql = _WORD.sub(lambda match: blocks.get(match.group(1), match.group()), sql)
 
     def call(match: re.Match[str]) -> str:
         name, arguments = match.group(1), match.group(2)
@@ -196,6 +199,16 @@ def expand(sql: str) -> str:
         return _CALLS[name](*(part.strip() for part in arguments.split(",", splits)))
 
     return _WORD.sub(lambda match: _WORDS[match.group(1)], _CALL.sub(call, sql))
+
+
+@cache
+def _blocks() -> dict[str, str]:
+    """The files of `schema/blocks` by name, without their comments."""
+    folder = resources.files(__package__) / "schema" / "blocks"
+    return {
+        entry.name.removesuffix(".sql"): _COMMENT.sub("", entry.read_text("utf-8")).strip()
+        for entry in folder.iterdir()
+    }
 
 
 def load_migrations() -> list[Migration]:

@@ -1,39 +1,10 @@
 -- The OTel Collector ClickHouse exporter's otel_metrics_summary, with nanoseconds, run identity and what the exporter drops.
 CREATE TABLE otel_metrics_summary
 (
-    ProjectId LowCardinality(String),
-    RunId String CODEC(ZSTD(1)),
-    StepId String CODEC(ZSTD(1)),
-    StepName LowCardinality(String) CODEC(ZSTD(1)),
-    ExperimentName LowCardinality(String) CODEC(ZSTD(1)),
-    ServiceName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricName LowCardinality(String) CODEC(ZSTD(1)),
-    MetricDescription LowCardinality(String) CODEC(ZSTD(1)),
-    MetricUnit LowCardinality(String) CODEC(ZSTD(1)),
-    MetricMetadata Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    Attributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    StartTimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    TimeUnix DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    Flags UInt32 CODEC(ZSTD(1)),
-    ResourceAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ResourceSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
-    ResourceDroppedAttributesCount UInt32 CODEC(ZSTD(1)),
-    ResourceEntityRefs String CODEC(ZSTD(1)),
-    ScopeName LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeVersion LowCardinality(String) CODEC(ZSTD(1)),
-    ScopeAttributes Map(LowCardinality(String), String) CODEC(ZSTD(1)),
-    ScopeDroppedAttrCount UInt32 CODEC(ZSTD(1)),
-    ScopeSchemaUrl LowCardinality(String) CODEC(ZSTD(1)),
-    ReceivedTimestamp DateTime64(9) CODEC(Delta(8), ZSTD(1)),
-    Client LowCardinality(String) CODEC(ZSTD(1)),
+    @metric_columns,
     Count UInt64 CODEC(Delta, ZSTD(1)),
     Sum Float64 CODEC(ZSTD(1)),
     ValueAtQuantiles Nested(Quantile Float64, Value Float64) CODEC(ZSTD(1)),
-    INDEX idx_run_id RunId TYPE bloom_filter(0.001) GRANULARITY 1,
-    INDEX idx_attr_key mapKeys(Attributes) TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX idx_attr_value mapValues(Attributes) TYPE bloom_filter(0.01) GRANULARITY 1
+    @metric_indexes
 )
-ENGINE = MergeTree
-PARTITION BY @day(TimeUnix)
-ORDER BY (ProjectId, MetricName, RunId, toStartOfHour(TimeUnix), cityHash64(Attributes), TimeUnix)
-SETTINGS index_granularity = 8192, ttl_only_drop_parts = 1, @compact_inserts, @parts
+@metric_table

@@ -1,38 +1,6 @@
 CREATE MATERIALIZED VIEW flat_gauge_mv TO flat_gauge AS
-WITH
-    @map(point.attributes) AS attrs
-SELECT
-    project AS ProjectId,
-    @identity(attrs, 'parent_run_id') AS RunId,
-    @identity(attrs, 'step_id') AS StepId,
-    @identity(attrs, 'step_name') AS StepName,
-    @identity(attrs, 'experiment_name') AS ExperimentName,
-    resource_attrs['service.name'] AS ServiceName,
-    name AS MetricName,
-    description AS MetricDescription,
-    unit AS MetricUnit,
-    metadata AS MetricMetadata,
-    attrs AS Attributes,
-    @time(point.start_time_unix_nano) AS StartTimeUnix,
-    @time(if(point.time_unix_nano != 0, point.time_unix_nano, received_time_unix_nano)) AS TimeUnix,
-    point.flags AS Flags,
-    resource_attrs AS ResourceAttributes,
-    resource_schema_url AS ResourceSchemaUrl,
-    resource_dropped AS ResourceDroppedAttributesCount,
-    resource_entities AS ResourceEntityRefs,
-    scope_name AS ScopeName,
-    scope_version AS ScopeVersion,
-    scope_attrs AS ScopeAttributes,
-    scope_dropped AS ScopeDroppedAttrCount,
-    scope_schema_url AS ScopeSchemaUrl,
-    @time(received_time_unix_nano) AS ReceivedTimestamp,
-    client AS Client,
+@point_columns,
     @number(point) AS Value,
     if(point.value = 6, point.as_int, NULL) AS IntValue,
-    @maps(point.exemplars.filtered_attributes) AS `Exemplars.FilteredAttributes`,
-    @times(point.exemplars.time_unix_nano) AS `Exemplars.TimeUnix`,
-    arrayMap(e -> @exemplar_number(e), point.exemplars) AS `Exemplars.Value`,
-    arrayMap(e -> if(e.value = 6, e.as_int, NULL), point.exemplars) AS `Exemplars.IntValue`,
-    @ids(point.exemplars.span_id) AS `Exemplars.SpanId`,
-    @ids(point.exemplars.trace_id) AS `Exemplars.TraceId`
+    @point_exemplars
 FROM flat_metrics ARRAY JOIN gauge.data_points AS point
