@@ -86,11 +86,22 @@ def _bag_key(bag: Bag, key: str, scope: Scope) -> Bound:
     if column is not None:
         sql = quote_identifier(column)
         return Bound(T.DYNAMIC, f"nullIf({sql}, '')", form=Form.TEXT, plain=sql)
-    if key.startswith(bag.hidden):
-        if not bag.escape:
-            return null(T.DYNAMIC)
-        key = bag.escape + key
-    return _map_key(quote_identifier(bag.rest), bind_text(scope, key))
+    rest = quote_identifier(bag.rest)
+    if _is_hidden(bag, key):
+        return _map_key(rest, bind_text(scope, bag.escape + key)) if bag.escape else null(T.DYNAMIC)
+    plain = bind_text(scope, key)
+    if not key.startswith(bag.escaped):
+        return _map_key(rest, plain)
+    escaped = bind_text(scope, bag.escape + key)
+    return _map_key(rest, f"if(mapContains({rest}, {escaped}), {escaped}, {plain})")
+
+
+def _is_hidden(bag: Bag, key: str) -> bool:
+    """Whether `rest` has other things under the key, or another property whose name it escapes."""
+    if key.startswith(bag.hidden) or key in bag.hidden_names:
+        return True
+    inner = key.removeprefix(bag.escape)
+    return inner != key and (inner.startswith(bag.escaped) or _is_hidden(bag, inner))
 
 
 def _map_key(sql: str, key: str) -> Bound:

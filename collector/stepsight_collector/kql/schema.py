@@ -21,15 +21,17 @@ class Bag:
     """How a dynamic column that is a `Map(…, String)` in the store gives one of its keys.
 
     A key in `keys` is that column of the same source (a String, empty when absent: an index or the
-    sort key can serve it). Any other key is looked up in the Map column `rest`, unless it begins
-    with one of `hidden`; such a key is absent. `rest` holds a key of that kind as
-    `escape` + key.
+    sort key can serve it). Any other key is looked up in the Map column `rest`. One that is of
+    `hidden_names`, or begins with one of `hidden`, stands there as `escape` + key, or is absent.
+    One that begins with one of `escaped` stands there as `escape` + key or, if not, as it is.
     """
 
     rest: str
     keys: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
     escape: str = ""
+    hidden_names: frozenset[str] = frozenset()
+    escaped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn
 
 from stepsight_collector.kql.context import refuse
 from stepsight_collector.kql.literals import bind_constant
 from stepsight_collector.kql.plan import HIDDEN, Relation, Scan
-from stepsight_collector.kql.schema import Bag
 from stepsight_collector.kql.scope import Bound, Form, quote_identifier
 from stepsight_collector.kql.suggest import did_you_mean
 from stepsight_collector.kql.types import ScalarType
@@ -86,7 +86,7 @@ def _column(column: Column) -> Bound:
         quote_identifier(column.name),
         is_nullable=False,
         form=Form.MAP,
-        bag=Bag(HIDDEN + bag.rest, keys, bag.hidden, bag.escape),
+        bag=replace(bag, rest=HIDDEN + bag.rest, keys=keys),
     )
 
 

@@ -23,8 +23,9 @@ _S, _T, _I, _R, _B, _D = (
     ScalarType.BOOL,
     ScalarType.DYNAMIC,
 )
-# Attributes that other columns show (store/view_macros.py); a property of such a name is stored
-# behind ESCAPE.
+# Attributes that other columns show (store/view_macros.py), by how their names begin, and by name.
+# A property of such a name is stored behind ESCAPE, and so is one that begins with one of ESCAPED,
+# where attributes of our own are that no column shows (breeze/dimensions.py).
 HIDDEN = (
     "ai.",
     *(
@@ -42,10 +43,9 @@ HIDDEN = (
     ),
     "microsoft.availability.",
     "microsoft.custom_measurements",
-    "exception.type",
-    "exception.message",
-    "exception.stacktrace",
 )
+HIDDEN_NAMES = frozenset(("exception.type", "exception.message", "exception.stacktrace"))
+ESCAPED = ("stepsight.",)
 ESCAPE = "stepsight.property."
 _RUN_KEYS = {
     "parent_run_id": "RunId",
@@ -129,7 +129,7 @@ _WORKSPACE = (
 def dimension_bag(*, has_level: bool) -> Bag:
     """How a key of custom dimensions is read without making the whole map."""
     keys = _RUN_KEYS | _LEVEL_KEYS if has_level else _RUN_KEYS
-    return Bag(rest="Attributes", keys=keys, hidden=HIDDEN, escape=ESCAPE)
+    return Bag("Attributes", keys, HIDDEN, ESCAPE, HIDDEN_NAMES, ESCAPED)
 
 
 def classic_columns(

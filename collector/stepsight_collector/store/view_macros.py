@@ -22,6 +22,12 @@ _OWN = (
     r"exception\\.(?:type|message|stacktrace)$|"
     r"stepsight\\.(?:item|sample|exception|page|result|request|dependency|metric)\\.)"
 )
+# Properties that are escaped, by what is behind the escape (breeze/dimensions.py).
+_ESCAPED = (
+    r"^stepsight\\.property\\.(?:stepsight\\.|ai\\.|"
+    r"microsoft\\.(?:availability\\.|custom_measurements)|"
+    r"exception\\.(?:type|message|stacktrace)$)"
+)
 _IS_BREEZE = "mapContains(ResourceAttributes, 'stepsight.instrumentation_key')"
 _BUCKETS = (
     (250, "<250ms"),
@@ -43,17 +49,26 @@ def _first(attributes: str, key: str, default: str) -> str:
 
 
 def _dimensions(attributes: str) -> str:
-    """SQL for customDimensions: run identity, and the record's own attributes, which win."""
-    return (
-        f"mapUpdate({_identity()}, CAST(mapApply((k, v) -> (if(startsWith(k, '{_ESCAPE}'), "
-        f"substring(k, {len(_ESCAPE) + 1}), toString(k)), v), mapFilter((k, v) -> "
-        f"NOT match(k, '{_OWN}'), {attributes})), 'Map(String, String)'))"
+    """SQL for customDimensions: run identity, and the record's own attributes, which win.
+
+    A property that is stored escaped wins over an attribute of its name.
+    """
+    shown = f"NOT match(k, '{_OWN}') AND NOT match(k, '{_ESCAPED}')"
+    plain = f"mapFilter((k, v) -> {shown}, {attributes})"
+    escaped = (
+        f"mapApply((k, v) -> (substring(k, {len(_ESCAPE) + 1}), v), "
+        f"mapFilter((k, v) -> match(k, '{_ESCAPED}'), {attributes}))"
     )
+    return f"mapUpdate(mapUpdate({_identity()}, {_as_texts(plain)}), {_as_texts(escaped)})"
 
 
 def _plain_dimensions(attributes: str) -> str:
     """The same with all attributes under their own names: of records that stepsight itself made."""
-    return f"mapUpdate({_identity()}, CAST({attributes}, 'Map(String, String)'))"
+    return f"mapUpdate({_identity()}, {_as_texts(attributes)})"
+
+
+def _as_texts(attributes: str) -> str:
+    return f"CAST({attributes}, 'Map(String, String)')"
 
 
 def _identity() -> str:

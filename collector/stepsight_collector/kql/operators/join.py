@@ -10,7 +10,6 @@ from stepsight_collector.kql.context import as_column, refuse
 from stepsight_collector.kql.conversions import as_json
 from stepsight_collector.kql.failing import fail, has_failed
 from stepsight_collector.kql.plan import Compute, Join, Limit, Relation
-from stepsight_collector.kql.schema import Bag
 from stepsight_collector.kql.scope import Bound, Form
 from stepsight_collector.kql.suggest import did_you_mean
 from stepsight_collector.kql.types import ScalarType
@@ -212,7 +211,7 @@ def _right_column(context: Context, name: str, bound: Bound, right_names: dict[s
         rest = context.fresh()
         right_names |= {keys[key]: source for key, source in bag.keys.items()}
         right_names[rest] = bag.rest
-        bound = replace(bound, bag=Bag(rest, keys, bag.hidden, bag.escape))
+        bound = replace(bound, bag=replace(bag, rest=rest, keys=keys))
     return as_column(name, bound)
 
 

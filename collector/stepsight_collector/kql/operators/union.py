@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from stepsight_collector.kql import naming, syntax
@@ -11,7 +12,6 @@ from stepsight_collector.kql.errors import KqlError
 from stepsight_collector.kql.literals import bind_text, null
 from stepsight_collector.kql.operators.columns import matching
 from stepsight_collector.kql.plan import Concat, Relation
-from stepsight_collector.kql.schema import Bag
 from stepsight_collector.kql.scope import Bound, Closure, Form, quote_identifier
 from stepsight_collector.kql.types import ScalarType
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from stepsight_collector.kql.context import Context
+    from stepsight_collector.kql.schema import Bag
     from stepsight_collector.kql.scope import Scope
 
 __all__ = ["bind_tables", "bind_union", "bind_union_source", "concatenated"]
@@ -197,8 +198,7 @@ def _merged_bag(context: Context, found: Sequence[Bound], legs: list[dict[str, s
     first = bags[0]
     if first is None:
         return None
-    shape = (first.keys.keys(), first.hidden, first.escape)
-    if any(bag is None or (bag.keys.keys(), bag.hidden, bag.escape) != shape for bag in bags):
+    if any(bag is None or _shape(bag) != _shape(first) for bag in bags):
         return None
     keys = {key: context.fresh() for key in first.keys}
     rest = context.fresh()
@@ -206,4 +206,9 @@ def _merged_bag(context: Context, found: Sequence[Bound], legs: list[dict[str, s
         if bag is not None:
             leg.update((keys[key], quote_identifier(each)) for key, each in bag.keys.items())
             leg[rest] = quote_identifier(bag.rest)
-    return Bag(rest, keys, first.hidden, first.escape)
+    return replace(first, rest=rest, keys=keys)
+
+
+def _shape(bag: Bag) -> tuple[object, ...]:
+    """All of a bag but the columns that it is in."""
+    return bag.keys.keys(), replace(bag, rest="", keys={})
