@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -29,6 +30,7 @@ __all__ = ["Context", "as_column", "inner_scope", "refusal", "refuse", "relation
 MAX_NODES = 3000
 MAX_NODE_DEPTH = 220
 LABEL_LENGTH = 160
+_OPERATOR = re.compile(r"[\w-]+")
 
 
 class BindOperators(Protocol):
@@ -68,6 +70,11 @@ class Context:
         """What the query says there, on one line: a plan shows it."""
         text = " ".join(self.text[span.start : span.end].split())
         return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1] + "…"
+
+    def word(self, span: Span) -> str:
+        """The operator that stands there, as written."""
+        found = _OPERATOR.match(self.text, span.start)
+        return found.group() if found else ""
 
     def count_expansion(self, span: Span) -> None:
         """Note one more table or function; raises KqlError when there are too many."""
@@ -119,8 +126,11 @@ def as_column(name: str, bound: Bound) -> Bound:
 
 def inner_scope(relation: Relation, scope: Scope) -> Scope:
     """The scope of an expression that stands in an operator with this input."""
-    columns = {**relation.outer, **relation.columns} if relation.outer else relation.columns
-    return Scope(scope.statement, columns, scope.variables, _window(relation))
+    columns = relation.columns
+    if relation.outer:  # behind the others, which win
+        columns = {**columns, **relation.outer, **columns}
+    window = _window(relation)
+    return Scope(scope.statement, columns, scope.variables, window, relation.name, relation.stage)
 
 
 def _window(relation: Relation) -> str | None:

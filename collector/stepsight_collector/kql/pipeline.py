@@ -82,7 +82,10 @@ def bind_operators(
             relation = replace(relation, name=operator.name)
             scope = replace(scope, variables={**scope.variables, operator.name: relation})
             continue
+        before = relation.columns
         relation = OPERATORS[type(operator)](context, relation, operator, scope)
+        if isinstance(operator, _WHOLE) or not before.keys() <= relation.columns.keys():
+            relation = replace(relation, stage=context.word(operator.span))
         context.check_size(relation.node, operator.span)
     return relation
 

@@ -177,7 +177,8 @@ class Relation:
     `order` is how the rows stand; None: in no order. Inside of `mv-apply` and `partition` the rows
     are parted by `partition`, and every operator works on each part for itself; `outer` are columns
     of the row outside that may be read and are no part of the result. `name` is the table's, or
-    what `as` says.
+    what `as` says. `stage` is the last operator, as written, that took columns away or came by
+    those of another table.
     """
 
     columns: Mapping[str, Bound]
@@ -186,6 +187,7 @@ class Relation:
     partition: tuple[str, ...] = ()
     outer: Mapping[str, Bound] = field(default_factory=dict)
     name: str = ""
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,9 @@ from stepsight_collector.kql.membership import bind_membership, bind_membership_
 from stepsight_collector.kql.paths import walk
 from stepsight_collector.kql.plan import Relation
 from stepsight_collector.kql.scope import Bound, Closure, Scope
-from stepsight_collector.kql.suggest import did_you_mean, function_hint
+from stepsight_collector.kql.suggest import function_hint
 from stepsight_collector.kql.types import ScalarType
+from stepsight_collector.kql.unknown import unknown_column
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -123,12 +124,9 @@ def _name(node: syntax.Name, scope: Scope, place: Place) -> Bound:
     if isinstance(variable, Closure):
         message = f'"{node.name}" is a function'
         return fail(scope, "wrong_arguments", message, node.span, f"Call it: {node.name}(…).")
-    return fail(scope, "unknown_column", *_unknown(node, scope))
-
-
-def _unknown(node: syntax.Name, scope: Scope) -> tuple[str, syntax.Span, str]:
-    names = [*scope.columns, *(each for each in scope.variables if each not in scope.columns)]
-    return f'unknown column "{node.name}"', node.span, did_you_mean(node.name, names)
+    call = f"It is a function: {node.name}(…)." if node.name in FUNCTIONS else ""
+    message, hint = unknown_column(node.name, scope, variables=scope.variables, otherwise=call)
+    return fail(scope, "unknown_column", message, node.span, hint)
 
 
 def _not_aggregated(node: syntax.Name, scope: Scope) -> Bound:

@@ -113,13 +113,16 @@ class Scope:
     was made in). `$left` and `$right` are not here: the join's binder takes its conditions apart.
     `window` is what stands in `OVER (…)` for functions that look at other rows (`prev`,
     `row_number`): how the rows are parted and ordered. None: they have no order, and such a
-    function is an error (`order by` or `serialize` gives them one).
+    function is an error (`order by` or `serialize` gives them one). `source` and `stage` are the
+    relation's that the columns are of: a diagnostic tells them.
     """
 
     statement: Statement
     columns: Mapping[str, Bound] = field(default_factory=dict)
     variables: Mapping[str, Bound | Relation | Closure] = field(default_factory=dict)
     window: str | None = None
+    source: str = ""
+    stage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from stepsight_collector.kql.plan import HIDDEN, Relation, Scan
 from stepsight_collector.kql.scope import Bound, Form, quote_identifier
 from stepsight_collector.kql.suggest import did_you_mean
 from stepsight_collector.kql.types import ScalarType
+from stepsight_collector.kql.unknown import names_there
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from stepsight_collector.kql.syntax import Span
 
 __all__ = ["bind_table", "unknown_table"]
-
-MAX_SHOWN = 12  # names in a hint
 
 
 def bind_table(context: Context, name: str, span: Span, scope: Scope) -> Relation:
@@ -45,8 +44,7 @@ def unknown_table(name: str, span: Span, scope: Scope) -> NoReturn:
     if any(each.lower() == name.lower() for each in known):
         hint = f"{hint} Upper and lower case matter."
     elif not hint:
-        shown = ", ".join(list(tables)[:MAX_SHOWN])
-        hint = f"There are {shown}{' …' if len(tables) > MAX_SHOWN else ''}."
+        hint = names_there(tables)
     refuse("unknown_table", f'unknown table "{name}"', span, hint)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fnmatch import translate
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from stepsight_collector.kql.context import as_column, inner_scope, relation_on
 from stepsight_collector.kql.failing import fail
 from stepsight_collector.kql.plan import Compute
 from stepsight_collector.kql.scope import quote_identifier
-from stepsight_collector.kql.suggest import did_you_mean
+from stepsight_collector.kql.unknown import unknown_column
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -166,8 +167,9 @@ def matching(pattern: str, names: Sequence[str]) -> list[str]:
 
 
 def _unknown(name: str, span: syntax.Span, relation: Relation, scope: Scope) -> None:
-    hint = did_you_mean(name, relation.columns)
-    fail(scope, "unknown_column", f'unknown column "{name}"', span, hint)
+    inside = replace(inner_scope(relation, scope), columns=relation.columns)
+    message, hint = unknown_column(name, inside)
+    fail(scope, "unknown_column", message, span, hint)
 
 
 def _keep(
