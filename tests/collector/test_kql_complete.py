@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from stepsight_collector.kql.complete import Completion, complete
@@ -210,6 +210,7 @@ PARTS = st.sampled_from(
 
 
 @given(st.lists(PARTS, max_size=14).map("".join), st.integers(-1, 80))
+@example("))(where ", 9)
 @settings(max_examples=400, deadline=None)
 def test_any_text_at_any_place_is_completed_or_not(text: str, position: int) -> None:
     completion = complete(text, position, SCHEMA)

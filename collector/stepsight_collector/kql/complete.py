@@ -136,7 +136,7 @@ def _in_operator(place: Place, frame: Frame, text: str, schema: Schema) -> Itera
     fixed = _fixed(place, operator, words, inside=inside)
     if fixed is not None:
         return fixed
-    if place.last_kind() == lexer.NAME and place.last() == words[-1] and len(words) == 1:
+    if place.last_kind() == lexer.NAME and words == [place.last()]:
         return _operand(place, operator, words, text, schema, begins=True)
     if _is_behind_value(place, operator):
         return _behind_value(operator, inside=inside)
