@@ -9,10 +9,11 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast
 
-from stepsight_collector.kql.conversions import NUMBERS, convert, datetime_ticks
+from stepsight_collector.kql.conversions import NUMBERS, convert, datetime_ticks, storable
 from stepsight_collector.kql.failing import fail, has_failed
 from stepsight_collector.kql.literals import bind_constant, is_constant, null
 from stepsight_collector.kql.scope import UNKNOWN, Bound
+from stepsight_collector.kql.ticks import EPOCH, MAX_DATETIME, MIN_DATETIME, is_storable
 from stepsight_collector.kql.types import ScalarType
 
 if TYPE_CHECKING:
@@ -195,23 +196,39 @@ def _shift(sign: int) -> Callable[[Bound, Bound, Scope], Bound]:
             moment, span = span, moment
         if isinstance(moment.constant, int) and isinstance(span.constant, int):
             return bind_constant(scope, T.DATETIME, moment.constant + sign * span.constant)
+        if isinstance(span.constant, int):
+            return _shifted(moment, sign * span.constant, scope)
         operator = "+" if sign > 0 else "-"
-        sql = f"({moment.sql} {operator} toIntervalNanosecond({span.sql} * 100))"
-        is_nullable = moment.is_nullable or span.is_nullable
-        # A hundred years cannot leave the engine's range from any time that was measured.
-        if isinstance(span.constant, int) and abs(span.constant) < 100 * 365 * 864_000_000_000:
-            return Bound(T.DATETIME, sql, is_nullable=is_nullable)
         total = f"(toInt128({datetime_ticks(moment.sql)}) {operator} {span.sql})"
-        return Bound(T.DATETIME, f"if(abs({total}) < {(1 << 63) // 100}, {sql}, NULL)")
+        return Bound(T.DATETIME, storable(total))
 
     return compute
+
+
+def _shifted(moment: Bound, shift: int, scope: Scope) -> Bound:
+    """A datetime so many ticks later: one comparison says whether the engine can hold it."""
+    last = (MAX_DATETIME if shift > 0 else MIN_DATETIME) - shift
+    if not is_storable(last):
+        return null(T.DATETIME)
+    end = bind_constant(scope, T.DATETIME, last).sql
+    ns = bind_constant(scope, T.LONG, shift * 100).sql
+    later = f"fromUnixTimestamp64Nano(toUnixTimestamp64Nano({moment.sql}) + {ns}, 'UTC')"
+    fits = f"{moment.sql} {'<=' if shift > 0 else '>='} {end}"
+    return Bound(T.DATETIME, f"if({fits}, {later}, NULL)")
 
 
 def _elapsed(left: Bound, right: Bound, scope: Scope) -> Bound:
     if isinstance(left.constant, int) and isinstance(right.constant, int):
         return bind_constant(scope, T.TIMESPAN, left.constant - right.constant)
-    sql = f"({datetime_ticks(left.sql)} - {datetime_ticks(right.sql)})"
+    sql = f"({_ticks_of(left, scope)} - {_ticks_of(right, scope)})"
     return Bound(T.TIMESPAN, sql, is_nullable=left.is_nullable or right.is_nullable)
+
+
+def _ticks_of(moment: Bound, scope: Scope) -> str:
+    """Ticks from 1970, also of a constant that the engine cannot hold as a datetime."""
+    if isinstance(moment.constant, int):
+        return bind_constant(scope, T.LONG, moment.constant - EPOCH).sql
+    return datetime_ticks(moment.sql)
 
 
 def _scale(left: Bound, right: Bound, scope: Scope) -> Bound:

@@ -10,6 +10,7 @@ text "True" in one schema and a bool in the other.
 
 from __future__ import annotations
 
+import operator as operators
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,8 @@ from stepsight_collector.kql.scope import Bound
 from stepsight_collector.kql.types import ScalarType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from stepsight_collector.kql import syntax
     from stepsight_collector.kql.scope import Scope
     from stepsight_collector.kql.syntax import Span
@@ -30,6 +33,10 @@ __all__ = ["bind_between", "bind_comparison", "equals", "fold_case", "pair"]
 
 T = ScalarType
 _SQL: Final = {"==": "=", "!=": "!="}
+_COMPARE: Final[dict[str, Callable[[int, int], bool]]] = {
+    "==": operators.eq, "!=": operators.ne,
+    "<": operators.lt, "<=": operators.le, ">": operators.gt, ">=": operators.ge,
+}  # fmt: skip
 _ORDERED: Final = NUMBERS | {T.DATETIME, T.TIMESPAN, T.BOOL, T.GUID}
 
 
@@ -49,6 +56,16 @@ def bind_comparison(
     return _order(node.operator, *sides)
 
 
+def _compared(operator: str, left: Bound, right: Bound) -> bool | None:
+    """What comes of two constant times, which the engine may not hold."""
+    if left.type is not T.DATETIME or right.type is not T.DATETIME:
+        return None
+    one, two = left.constant, right.constant
+    if not isinstance(one, int) or not isinstance(two, int):
+        return None
+    return _COMPARE[operator](one, two)
+
+
 def equals(  # noqa: PLR0911 - one a case of nulls
     left: Bound, right: Bound, *, is_filter: bool, is_negated: bool = False
 ) -> Bound:
@@ -62,6 +79,9 @@ def equals(  # noqa: PLR0911 - one a case of nulls
         if not other.is_nullable:
             return Bound(T.BOOL, str(sure), is_nullable=False)
         return Bound(T.BOOL, f"if(isNull({other.sql}), NULL, {sure})")
+    known = _compared("!=" if is_negated else "==", left, right)
+    if known is not None:
+        return Bound(T.BOOL, str(known).lower(), is_nullable=False, constant=known)
     if not left.is_nullable and not right.is_nullable:
         return Bound(T.BOOL, sql, is_nullable=False)
     if is_filter and not is_negated:
@@ -74,6 +94,9 @@ def equals(  # noqa: PLR0911 - one a case of nulls
 def _order(operator: str, left: Bound, right: Bound) -> Bound:
     if left.constant is None or right.constant is None:
         return null(T.BOOL)
+    known = _compared(operator, left, right)
+    if known is not None:
+        return Bound(T.BOOL, str(known).lower(), is_nullable=False, constant=known)
     sql = f"({left.sql} {operator} {right.sql})"
     return Bound(T.BOOL, sql, is_nullable=left.is_nullable or right.is_nullable)
 

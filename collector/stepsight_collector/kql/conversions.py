@@ -24,7 +24,7 @@ from stepsight_collector.kql.printing import (
     text_sql,
 )
 from stepsight_collector.kql.scope import Bound, Form
-from stepsight_collector.kql.ticks import DAY, EPOCH, SECOND
+from stepsight_collector.kql.ticks import DAY, EPOCH, MAX_DATETIME, MIN_DATETIME, SECOND
 from stepsight_collector.kql.types import ScalarType
 
 if TYPE_CHECKING:
@@ -68,10 +68,9 @@ def _text_datetime(sql: str) -> str:
 
     A bare number of seconds is not a datetime in KQL.
     """
-    return (
-        f"if(match({sql}, '^\\\\s*[0-9]{{5,7}}\\\\s*$|^\\\\s*[0-9]{{9,}}\\\\s*$'), NULL, "
-        f"parseDateTime64BestEffortUSOrNull(trimBoth({sql}), 9, 'UTC'))"
-    )
+    read = f"parseDateTime64BestEffortUSOrNull(trimBoth({sql}), 9, 'UTC')"
+    number = f"match({sql}, '^\\\\s*[0-9]{{5,7}}\\\\s*$|^\\\\s*[0-9]{{9,}}\\\\s*$')"
+    return f"if({number} OR toYear({read}) < 1678, NULL, {read})"
 
 
 def _text_timespan(sql: str) -> str:
@@ -200,8 +199,9 @@ def _to_datetime(bound: Bound, scope: Scope) -> Bound:
 
 
 def storable(ticks_sql: str) -> str:
-    """A datetime from ticks from 1970; NULL where the engine cannot hold it."""
-    return f"if(abs({ticks_sql}) < {(1 << 63) // 100}, {from_ticks(ticks_sql)}, NULL)"
+    """A datetime from ticks from 1970, of 64 bits or more; NULL where the engine cannot hold it."""
+    fits = f"{ticks_sql} BETWEEN {MIN_DATETIME - EPOCH} AND {MAX_DATETIME - EPOCH}"
+    return f"if({fits}, {from_ticks(f'toInt64({ticks_sql})')}, NULL)"
 
 
 def _to_timespan(bound: Bound, scope: Scope) -> Bound:

@@ -100,8 +100,9 @@ DIFFERENCES = (
         "and in the workspace tables."
     ),
     (
-        "A time is held in nanoseconds: one before 1677 or after 2262 is null, and `make_datetime` "
-        "and the months and years of `startof…` and `endof…` begin in 1900."
+        "A time is held in nanoseconds, from 1678-01-01 to 2262-04-11: what is computed beyond is "
+        "null. A literal beyond, such as `datetime(9999-12-31)`, can be compared and subtracted, "
+        "and is an error elsewhere."
     ),
     (
         "`dcount` is exact up to a size and then within about 1 %; its accuracy argument changes "

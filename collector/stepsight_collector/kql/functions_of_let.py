@@ -82,7 +82,7 @@ def bind_let(context: Context, node: syntax.Let, scope: Scope) -> Bound | Relati
         return replace(relation, name=relation.name or node.name)
     if isinstance(value, syntax.Name) and value.name not in scope.variables:
         unknown_table(value.name, value.span, scope)
-    bound = scalars.bind(value, scope)
+    bound = scalars.bind_named(value, scope)
     if len(bound.sql) > MAX_LENGTH:
         hint = "Each use of a let name is written out. Use fewer of them."
         refuse("limit", f'"{node.name}" is too long once it is written out', node.span, hint)
@@ -175,7 +175,7 @@ def _argument(
 ) -> Bound | Relation:
     if parameter.type is None:
         return _table_of(context.statement.bind_query(argument, scope), parameter, argument.span)
-    value = scalars.bind(argument, scope)
+    value = scalars.bind_named(argument, scope)
     if has_failed(value) or value.type is parameter.type:
         return value
     converted = convert(value, parameter.type, scope)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from stepsight_collector.kql import syntax
+from stepsight_collector.kql import syntax, ticks
 from stepsight_collector.kql.aggregate_table import AGGREGATES, is_aggregate
 from stepsight_collector.kql.arithmetic import bind_arithmetic, negate
 from stepsight_collector.kql.calls import (
@@ -40,7 +40,7 @@ from stepsight_collector.kql.unknown import unknown_column
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["bind", "bind_predicate", "bind_with"]
+__all__ = ["bind", "bind_named", "bind_predicate", "bind_with"]
 
 T = ScalarType
 _ARITHMETIC: Final = frozenset("+-*/%")
@@ -54,6 +54,11 @@ _FILTER: Final = Place(is_filter=True)
 def bind(node: syntax.Expression, scope: Scope) -> Bound:
     """Bind an expression that gives a value a row."""
     return _bind(node, scope, _VALUE)
+
+
+def bind_named(node: syntax.Expression, scope: Scope) -> Bound:
+    """Bind the value that a name stands for: what may be done with it is seen where it is used."""
+    return _operand(node, scope, _VALUE)
 
 
 def bind_predicate(node: syntax.Expression, scope: Scope) -> Bound:
@@ -105,10 +110,37 @@ def _condition(node: syntax.Expression, bound: Bound, scope: Scope) -> Bound:
 
 
 def _literal(node: syntax.Literal, scope: Scope, _: Place) -> Bound:
-    return bind_constant(scope, node.type, node.value)
+    return _held(bind_constant(scope, node.type, node.value), node, scope)
 
 
 def _name(node: syntax.Name, scope: Scope, place: Place) -> Bound:
+    return _held(_meaning(node, scope, place), node, scope)
+
+
+def _held(bound: Bound, node: syntax.Expression, scope: Scope) -> Bound:
+    """The bound, unless it is a time that the engine cannot hold."""
+    if bound.type is not T.DATETIME or not isinstance(bound.constant, int):
+        return bound
+    if ticks.is_storable(bound.constant):
+        return bound
+    first, last = (
+        ticks.print_datetime(each)[:10] for each in (ticks.MIN_DATETIME, ticks.MAX_DATETIME)
+    )
+    message = f"{ticks.print_datetime(bound.constant)[:10]} is out of the range of times"
+    hint = f"It is {first} to {last}; other times can be compared and subtracted, no more."
+    return fail(scope, "bad_value", message, node.span, hint)
+
+
+def _operand(node: syntax.Expression, scope: Scope, place: Place) -> Bound:
+    """Bind what is compared, subtracted or named: it may be a time that cannot be held."""
+    if isinstance(node, syntax.Literal):
+        return bind_constant(scope, node.type, node.value)
+    if isinstance(node, syntax.Name):
+        return _meaning(node, scope, place)
+    return _bind(node, scope, place)
+
+
+def _meaning(node: syntax.Name, scope: Scope, place: Place) -> Bound:
     column = scope.columns.get(node.name)
     if column is not None:
         if place.aggregate is not None:
@@ -160,7 +192,7 @@ def _binary(node: syntax.Binary, scope: Scope, place: Place) -> Bound:
     if node.operator in {"and", "or"}:
         return _logic(node, scope, place)
     inner = place.as_value()
-    left, right = _bind(node.left, scope, inner), _bind(node.right, scope, inner)
+    left, right = _operand(node.left, scope, inner), _operand(node.right, scope, inner)
     if node.operator in _COMPARISONS:
         return bind_comparison(node, left, right, scope, is_filter=place.is_filter)
     if node.operator in _ARITHMETIC:
@@ -182,19 +214,19 @@ def _logic(node: syntax.Binary, scope: Scope, place: Place) -> Bound:
 
 def _in(node: syntax.In, scope: Scope, place: Place) -> Bound:
     inner = place.as_value()
-    operand = _bind(node.operand, scope, inner)
+    operand = _operand(node.operand, scope, inner)
     if len(node.items) == 1:
         relation = relation_of(node.items[0], scope)
         if relation is not None:
             return bind_membership_of_query(node, operand, relation, scope)
-    items = [_bind(item, scope, inner) for item in node.items]
+    items = [_operand(item, scope, inner) for item in node.items]
     return bind_membership(node, operand, items, scope, is_filter=place.is_filter)
 
 
 def _between(node: syntax.Between, scope: Scope, place: Place) -> Bound:
     inner = place.as_value()
-    ends = _bind(node.low, scope, inner), _bind(node.high, scope, inner)
-    return bind_between(node, _bind(node.operand, scope, inner), ends, scope)
+    ends = _operand(node.low, scope, inner), _operand(node.high, scope, inner)
+    return bind_between(node, _operand(node.operand, scope, inner), ends, scope)
 
 
 # ---------------------------------------------------------------------------------------- calls

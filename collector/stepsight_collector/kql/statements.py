@@ -119,7 +119,7 @@ def _parameter(parameter: syntax.Parameter, scope: Scope, values: Mapping[str, o
         message = f'the query parameter "{parameter.name}" has no value'
         hint = "Give one with the query, or declare a default: (name:type = value)."
         return fail(scope, "wrong_arguments", message, parameter.span, hint)
-    return convert(scalars.bind(parameter.default, scope), kind, scope)
+    return convert(scalars.bind_named(parameter.default, scope), kind, scope)
 
 
 def _given(parameter: syntax.Parameter, kind: ScalarType, value: object, scope: Scope) -> Bound:
@@ -146,7 +146,7 @@ def _literal(value: object, kind: ScalarType, scope: Scope) -> Bound:
     literal = None
     if isinstance(value, str):
         literal = _kql_literal(value) or _kql_literal(f"{kind.value}({value})")
-    bound = scalars.bind(literal, scope) if literal else bind_constant(scope, given, value)
+    bound = scalars.bind_named(literal, scope) if literal else bind_constant(scope, given, value)
     return convert(bound, kind, scope)
 
 

@@ -1,12 +1,13 @@
 """Datetimes and timespans as KQL counts and prints them: ticks of 100 ns.
 
 A datetime's ticks are from 0001-01-01 UTC. The engine's datetimes are nanoseconds from 1970, in 64
-bits: 1677-09-21 to 2262-04-11.
+bits: 1677-09-21 to 2262-04-11. The months before 1678 are left out: so the start of a day, a week,
+a month or a year is always one that the engine holds.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "MAX_DATETIME",
     "MINUTE",
     "MIN_DATETIME",
+    "ROOM",
     "SECOND",
     "engine_datetime",
     "is_storable",
@@ -30,11 +32,14 @@ DAY: Final = 24 * HOUR
 
 # 1970-01-01 in ticks from 0001-01-01.
 EPOCH: Final = 621_355_968_000_000_000
-# The first and the last tick that 64 bits of nanoseconds from 1970 hold.
-MIN_DATETIME: Final = EPOCH - (1 << 63) // 100
+# 1678-01-01, and the last tick that 64 bits of nanoseconds from 1970 hold.
+MIN_DATETIME: Final = 612_512 * DAY
 MAX_DATETIME: Final = EPOCH + ((1 << 63) - 1) // 100
+# How far a datetime can be rounded down before it leaves what the engine holds: a bin of more needs
+# a look at its start.
+ROOM: Final = 31 * DAY
 
-_FIRST = datetime(1, 1, 1, tzinfo=UTC)
+_FIRST = datetime(1, 1, 1)  # noqa: DTZ001 - UTC, and no offset in its text
 
 
 def is_storable(ticks: int) -> bool:
@@ -48,7 +53,7 @@ def engine_datetime(ticks: int) -> str:
     >>> engine_datetime(EPOCH + 12345678)
     '1970-01-01 00:00:01.234567800'
     """
-    return f"{_whole_seconds(ticks):%Y-%m-%d %H:%M:%S}.{ticks % SECOND:07d}00"
+    return f"{_whole_seconds(ticks).replace('T', ' ')}.{ticks % SECOND:07d}00"
 
 
 def print_datetime(ticks: int) -> str:
@@ -57,7 +62,7 @@ def print_datetime(ticks: int) -> str:
     >>> print_datetime(EPOCH)
     '1970-01-01T00:00:00.0000000Z'
     """
-    return f"{_whole_seconds(ticks):%Y-%m-%dT%H:%M:%S}.{ticks % SECOND:07d}Z"
+    return f"{_whole_seconds(ticks)}.{ticks % SECOND:07d}Z"
 
 
 def print_timespan(ticks: int) -> str:
@@ -75,5 +80,6 @@ def print_timespan(ticks: int) -> str:
     return f"{sign}{whole}{hours:02d}:{minutes:02d}:{seconds:02d}{tail}"
 
 
-def _whole_seconds(ticks: int) -> datetime:
-    return _FIRST + timedelta(seconds=ticks // SECOND)
+def _whole_seconds(ticks: int) -> str:
+    # Not strftime: it writes the year 1 as "1".
+    return (_FIRST + timedelta(seconds=ticks // SECOND)).isoformat()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from stepsight_collector.kql.conversions import convert, storable
+from stepsight_collector.kql.conversions import convert, datetime_ticks, storable
+from stepsight_collector.kql.functions.months import LAST_MONTH, month_of, month_start
 from stepsight_collector.kql.functions.table import Function
 from stepsight_collector.kql.scope import Bound
 from stepsight_collector.kql.ticks import DAY, HOUR, MINUTE, SECOND
@@ -29,15 +30,19 @@ def _make_datetime(call: Invocation) -> Bound:
         return call.fail("wrong_arguments", message, hint)
     sqls = [convert(each, T.REAL, call.scope).sql for each in call.arguments]
     year, month, day, hour, minute, second = [*sqls, "0", "0", "0"][:6]
-    parts = ", ".join(f"toInt64({each})" for each in (year, month, day, hour, minute))
-    whole = f"makeDateTime64({parts}, 0, 0, 9, 'UTC')"
+    number = month_of(year, month)
+    first = month_start(number)
     valid = (
         f"{month} BETWEEN 1 AND 12 AND {hour} BETWEEN 0 AND 23 AND {minute} BETWEEN 0 AND 59 "
-        f"AND {second} >= 0 AND {second} < 60 AND {year} BETWEEN 1678 AND 2261 "
-        f"AND toDayOfMonth({whole}) = toInt64({day})"
+        f"AND {second} >= 0 AND {second} < 60 AND {year} BETWEEN 1678 AND 2262 "
+        f"AND {number} <= {LAST_MONTH} AND {day} BETWEEN 1 AND 31 "
+        f"AND toDayOfMonth({first} + toIntervalDay(toInt64({day}) - 1)) = toInt64({day})"
     )
-    part = f"toIntervalNanosecond(toInt64(trunc({second} * {SECOND})) * 100)"
-    return Bound(T.DATETIME, f"if({valid}, {whole} + {part}, NULL)")
+    ticks = (
+        f"({datetime_ticks(first)} + (toInt64({day}) - 1) * {DAY} + toInt64({hour}) * {HOUR} "
+        f"+ toInt64({minute}) * {MINUTE} + toInt64(trunc({second} * {SECOND})))"
+    )
+    return Bound(T.DATETIME, f"if({valid}, {storable(ticks)}, NULL)")
 
 
 def _make_timespan(call: Invocation) -> Bound:
@@ -91,15 +96,17 @@ def _utc_to_local(call: Invocation) -> Bound:
     zone = _zone(call)
     if isinstance(zone, Bound):
         return zone
-    return call.made(T.DATETIME, f"toDateTime64(toString({call.sql(0)}, {zone}), 9, 'UTC')")
+    local = f"toDateTime64OrNull(toString({call.sql(0)}, {zone}), 9, 'UTC')"
+    return Bound(T.DATETIME, f"if(toYear({local}) < 1678, NULL, {local})")
 
 
 def _local_to_utc(call: Invocation) -> Bound:
     zone = _zone(call)
     if isinstance(zone, Bound):
         return zone
-    local = f"toDateTime64(toString({call.sql(0)}, 'UTC'), 9, {zone})"
-    return call.made(T.DATETIME, f"toTimeZone({local}, 'UTC')")
+    local = f"toDateTime64OrNull(toString({call.sql(0)}, 'UTC'), 9, {zone})"
+    utc = f"toTimeZone({local}, 'UTC')"
+    return Bound(T.DATETIME, f"if(toYear({utc}) < 1678, NULL, {utc})")
 
 
 FUNCTIONS: Final = (

@@ -8,6 +8,12 @@ from stepsight_collector.kql.arithmetic import add, subtract
 from stepsight_collector.kql.conversions import datetime_ticks, storable
 from stepsight_collector.kql.functions.date_formats import FUNCTIONS as FORMATS
 from stepsight_collector.kql.functions.date_making import FUNCTIONS as MADE
+from stepsight_collector.kql.functions.months import (
+    FIRST_MONTH,
+    LAST_MONTH,
+    month_of,
+    month_start,
+)
 from stepsight_collector.kql.functions.rounding import floor_datetime
 from stepsight_collector.kql.functions.table import Function, alias
 from stepsight_collector.kql.literals import bind_constant
@@ -27,6 +33,7 @@ _SIZES: Final = {
     "week": 7 * DAY, "day": DAY, "hour": HOUR, "minute": MINUTE, "second": SECOND,
     "millisecond": SECOND // 1000, "microsecond": 10,
 }  # fmt: skip
+_MONTHS: Final = {"year": 12, "quarter": 3, "month": 1}
 _PARTS: Final = {
     "year": "toYear({0})", "quarter": "toQuarter({0})", "month": "toMonth({0})",
     "week_of_year": "toISOWeek({0})", "weekofyear": "toISOWeek({0})", "week": "toISOWeek({0})",
@@ -47,29 +54,42 @@ def _ago(call: Invocation) -> Bound:
     return subtract(now, call.arguments[0], call.scope)
 
 
-def _start(unit: str, moment: str, offset: str) -> str:
-    """SQL of the start of the day, week, month or year that is `offset` of them later."""
-    shift = "" if offset == "0" else f" + {offset}"
-    if unit == "day":
-        start = floor_datetime(moment, str(DAY))
-        return start if not shift else f"({start} + toIntervalDay({offset}))"
+def _start(unit: str, moment: str) -> str:
+    """SQL of the start of the day, week, month or year: one that the engine holds."""
     if unit == "week":
-        start = floor_datetime(moment, str(7 * DAY), str(_FIRST_SUNDAY))
-        return start if not shift else f"({start} + toIntervalWeek({offset}))"
-    if unit == "month":
-        months = f"(toYear({moment}) * 12 + toMonth({moment}) - 1{shift})"
-        year, month = f"intDiv({months}, 12)", f"{months} % 12 + 1"
-    else:
-        year, month = f"toYear({moment}){shift}", "1"
-    return f"makeDateTime64({year}, {month}, 1, 0, 0, 0, 0, 9, 'UTC')"
+        return floor_datetime(moment, str(7 * DAY), str(_FIRST_SUNDAY))
+    if unit == "day":
+        return floor_datetime(moment, str(DAY))
+    ns, day_ns = f"toUnixTimestamp64Nano({moment})", DAY * 100
+    days = f"(toDayOf{unit.title()}({moment}) - 1) * {day_ns}"
+    return f"fromUnixTimestamp64Nano({ns} - positiveModulo({ns}, {day_ns}) - {days}, 'UTC')"
+
+
+def _later_start(unit: str, moment: str, count: str, ticks_before: int = 0) -> str:
+    """SQL of the start so many days, weeks, months or years later, less some ticks.
+
+    NULL where the engine cannot hold it. `count` may be any number of 64 bits, and one more.
+    """
+    if unit in _SIZES:
+        start = datetime_ticks(_start(unit, moment))
+        return storable(f"({start} + toInt128({count}) * {_SIZES[unit]} - {ticks_before})")
+    number = month_of(f"toYear({moment})", f"toMonth({moment})" if unit == "month" else "1")
+    number = f"({number} + toInt128({count}) * {_MONTHS[unit]})"
+    start = month_start(number)
+    if not ticks_before:
+        return f"if({number} BETWEEN {FIRST_MONTH} AND {LAST_MONTH}, {start}, NULL)"
+    before = f"({start} - toIntervalNanosecond({ticks_before * 100}))"
+    return f"if({number} BETWEEN {FIRST_MONTH + 1} AND {LAST_MONTH}, {before}, NULL)"
 
 
 def _startof(unit: str) -> Function:
+    def emit(call: Invocation) -> Bound:
+        if call.has(1):
+            return Bound(T.DATETIME, _later_start(unit, call.sql(0), call.sql(1)))
+        return call.made(T.DATETIME, _start(unit, call.sql(0)))
+
     return Function(
-        f"startof{unit}", "moment:datetime, offset?:long", None,
-        lambda call: call.made(
-            T.DATETIME, _start(unit, call.sql(0), call.sql(1) if call.has(1) else "0")
-        ),
+        f"startof{unit}", "moment:datetime, offset?:long", None, emit,
         f"The start of the {unit} of a datetime, or of one some {unit}s later.",
         f"print startof{unit}(datetime(2026-11-25 10:00))", 1, "first" if unit == "day" else "",
     )  # fmt: skip
@@ -77,9 +97,8 @@ def _startof(unit: str) -> Function:
 
 def _endof(unit: str) -> Function:
     def emit(call: Invocation) -> Bound:
-        later = f"({call.sql(1)} + 1)" if call.has(1) else "1"
-        start = _start(unit, call.sql(0), later)
-        return call.made(T.DATETIME, f"({start} - toIntervalNanosecond(100))")
+        later = f"(toInt128({call.sql(1)}) + 1)" if call.has(1) else "1"
+        return Bound(T.DATETIME, _later_start(unit, call.sql(0), later, ticks_before=1))
 
     return Function(
         f"endof{unit}", "moment:datetime, offset?:long", None, emit,
@@ -107,22 +126,20 @@ def _datetime_part(call: Invocation) -> Bound:
     return call.made(T.INT, f"toInt32({_PARTS[part].format(moment, fraction)})")
 
 
-_ADDED: Final = {
-    "year": "toIntervalYear",
-    "quarter": "toIntervalQuarter",
-    "month": "toIntervalMonth",
-}
-
-
 def _datetime_add(call: Invocation) -> Bound:
-    part = _part_name(call, {**_ADDED, **_SIZES})
+    part = _part_name(call, {**_MONTHS, **_SIZES})
     if isinstance(part, Bound):
         return part
     count, moment = call.arguments[1], call.arguments[2]
-    if part in _ADDED:
-        return call.made(T.DATETIME, f"({moment.sql} + {_ADDED[part]}({count.sql}))")
+    if part in _MONTHS:
+        months = f"toInt128({count.sql}) * {_MONTHS[part]}"
+        number = f"({month_of(f'toYear({moment.sql})', f'toMonth({moment.sql})')} + {months})"
+        later = f"({moment.sql} + toIntervalMonth(toInt64({months})))"
+        # Late in its last month the engine's calendar goes round.
+        fits = f"{number} BETWEEN {FIRST_MONTH} AND {LAST_MONTH} AND toYear({later}) >= 1678"
+        return Bound(T.DATETIME, f"if({fits}, {later}, NULL)")
     ticks = f"(toInt128({datetime_ticks(moment.sql)}) + toInt128({count.sql}) * {_SIZES[part]})"
-    return Bound(T.DATETIME, storable(f"toInt64({ticks})"))
+    return Bound(T.DATETIME, storable(ticks))
 
 
 def _datetime_diff(call: Invocation) -> Bound:

@@ -8,11 +8,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from stepsight_collector.kql.conversions import NUMBERS, convert, datetime_ticks, from_ticks
+from stepsight_collector.kql.conversions import (
+    NUMBERS,
+    convert,
+    datetime_ticks,
+    from_ticks,
+    storable,
+)
 from stepsight_collector.kql.functions.table import Function, Invocation, alias
 from stepsight_collector.kql.literals import bind_constant, null
 from stepsight_collector.kql.scope import Bound
-from stepsight_collector.kql.ticks import EPOCH
+from stepsight_collector.kql.ticks import EPOCH, ROOM
 from stepsight_collector.kql.types import ScalarType
 
 if TYPE_CHECKING:
@@ -28,8 +34,17 @@ def floor_datetime(moment: str, size: str, offset: str = "0") -> str:
     ns = f"toUnixTimestamp64Nano({moment})"
     if offset == "0":
         return f"fromUnixTimestamp64Nano({ns} - positiveModulo({ns}, {size} * 100), 'UTC')"
+    return from_ticks(_floored_ticks(moment, size, offset))
+
+
+def _floored_ticks(moment: str, size: str, offset: str) -> str:
     ticks = datetime_ticks(moment)
-    return from_ticks(f"{ticks} - positiveModulo({ticks} - ({offset}), {size})")
+    return f"({ticks} - positiveModulo({ticks} - ({offset}), {size}))"
+
+
+def _is_small(size: Bound) -> bool:
+    """Whether the start of a bin of this size is a datetime whenever what is in it is one."""
+    return isinstance(size.constant, int) and size.constant <= ROOM
 
 
 def _bin(call: Invocation) -> Bound:
@@ -74,7 +89,8 @@ def _floored(value: Bound, size: Bound, point: Bound) -> Bound:
     is_sure = isinstance(known, (int, float))
     kind = _kind(value, size)
     sql = _floor_sql(kind, value, size, point)
-    is_nullable = value.is_nullable or point.is_nullable or not is_sure
+    may_leave = kind is T.DATETIME and not _is_small(size)
+    is_nullable = value.is_nullable or point.is_nullable or not is_sure or may_leave
     return Bound(
         kind, sql if is_sure else f"if({size.sql} > 0, {sql}, NULL)", is_nullable=is_nullable
     )
@@ -90,8 +106,10 @@ def _kind(value: Bound, size: Bound) -> ScalarType:
 
 def _floor_sql(kind: ScalarType, value: Bound, size: Bound, point: Bound) -> str:
     if kind is T.DATETIME:
-        is_epoch = point.constant == EPOCH
-        return floor_datetime(value.sql, size.sql, "0" if is_epoch else datetime_ticks(point.sql))
+        offset = "0" if point.constant == EPOCH else datetime_ticks(point.sql)
+        if _is_small(size):
+            return floor_datetime(value.sql, size.sql, offset)
+        return storable(_floored_ticks(value.sql, f"greatest({size.sql}, 1)", offset))
     shift = "" if point.constant == 0 else f" - {point.sql}"
     back = "" if point.constant == 0 else f" + {point.sql}"
     if kind in {T.REAL, T.DECIMAL}:
