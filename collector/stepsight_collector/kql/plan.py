@@ -178,7 +178,9 @@ class Relation:
     are parted by `partition`, and every operator works on each part for itself; `outer` are columns
     of the row outside that may be read and are no part of the result. `name` is the table's, or
     what `as` says. `stage` is the last operator, as written, that took columns away or came by
-    those of another table.
+    those of another table. `presence` is a hidden column of the rows inside of some `mv-apply`,
+    and the last of `partition`: 1, but 0 in a row that each part has beside its own
+    (operators/empty.py).
     """
 
     columns: Mapping[str, Bound]
@@ -188,6 +190,7 @@ class Relation:
     outer: Mapping[str, Bound] = field(default_factory=dict)
     name: str = ""
     stage: str = ""
+    presence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

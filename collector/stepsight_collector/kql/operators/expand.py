@@ -10,6 +10,7 @@ from stepsight_collector.kql.context import as_column, inner_scope, unique_name
 from stepsight_collector.kql.conversions import as_json, convert
 from stepsight_collector.kql.failing import fail, has_failed
 from stepsight_collector.kql.names import default_name
+from stepsight_collector.kql.operators.empty import is_summarized, only_present
 from stepsight_collector.kql.operators.order import bind_count_value
 from stepsight_collector.kql.plan import Compute, Expand, Relation, SortColumn
 from stepsight_collector.kql.scope import Bound, Form, quote_identifier
@@ -67,7 +68,10 @@ def bind_mv_apply(
     row = context.fresh()
     window = inner_scope(replace(relation, order=relation.order or (), partition=()), scope).window
     numbered = Compute(relation.node, {row: f"row_number() OVER ({window})"}, "", keeps_all=True)
-    expanded = _expand(context, replace(relation, node=numbered), node, scope, label)
+    presence = context.fresh() if is_summarized(node.operators) else ""
+    expanded = _expand(
+        context, replace(relation, node=numbered), node, scope, label, presence=presence
+    )
     if expanded is None:
         return relation
     hidden = {name: context.fresh() for name in relation.columns}
@@ -84,11 +88,14 @@ def bind_mv_apply(
         expanded.columns,
         kept,
         order=(SortColumn(expanded.place),),
-        partition=(*relation.partition, row),
+        partition=(*relation.partition, row, *([presence] if presence else [])),
         outer={**relation.outer, **outer},
         name=relation.name,
+        presence=presence,
     )
     made = context.bind_operators(part, node.operators, scope)
+    if presence:
+        made = only_present(made)
     return _beside(relation, made, expanded, outer, row)
 
 
@@ -131,6 +138,7 @@ def _expand(
     label: str,
     *,
     bags_as_arrays: bool = False,
+    presence: str = "",
 ) -> _Expanded | None:
     inside = inner_scope(relation, scope)
     found: list[tuple[str, ScalarType | None, str]] = []
@@ -145,7 +153,9 @@ def _expand(
         found.append((name, item.type, made))
     limit = None if node.limit is None else bind_count_value(node.limit, scope)
     cut = Compute(relation.node, arrays, label, keeps_all=True)
-    return _stepped(context, cut, found, node.index_column, limit, scope=inside, label=label)
+    return _stepped(
+        context, cut, found, node.index_column, limit, scope=inside, label=label, presence=presence
+    )
 
 
 def _stepped(
@@ -157,8 +167,12 @@ def _stepped(
     *,
     scope: Scope,
     label: str,
+    presence: str,
 ) -> _Expanded:
-    """All arrays in one length, and a row for each place in them."""
+    """All arrays in one length, and a row for each place in them.
+
+    With `presence` there is one more, of no element, in which that column is 0.
+    """
     arrays = [quote_identifier(array) for _, _, array in found]
     lengths = [f"length({array})" for array in arrays]
     length = lengths[0] if len(lengths) == 1 else f"greatest({', '.join(lengths)})"
@@ -166,6 +180,11 @@ def _stepped(
         length = f"least({length}, toUInt64({limit.sql}))"
     resized: dict[str, str] = {}
     items: dict[str, str] = {}
+    if presence:
+        present = context.fresh()
+        resized[present] = f"arrayPushBack(arrayWithConstant({length}, toUInt8(1)), toUInt8(0))"
+        items[presence] = quote_identifier(present)
+        length = f"({length} + 1)"
     columns: dict[str, Bound] = {}
     sql: dict[str, str] = {}
     for (name, kind, _), array in zip(found, arrays, strict=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from stepsight_collector.kql import scalars
 from stepsight_collector.kql.context import inner_scope, relation_on
 from stepsight_collector.kql.failing import has_failed
+from stepsight_collector.kql.operators.empty import or_absent
 from stepsight_collector.kql.plan import Filter
 
 if TYPE_CHECKING:
@@ -34,4 +35,5 @@ def filtered(
     if has_failed(predicate):
         return relation
     label = context.label(node.span)
-    return relation_on(relation, Filter(relation.node, predicate.sql, label), relation.columns)
+    condition = or_absent(relation, predicate.sql)
+    return relation_on(relation, Filter(relation.node, condition, label), relation.columns)

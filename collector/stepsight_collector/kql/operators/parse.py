@@ -14,6 +14,7 @@ from stepsight_collector.kql.context import as_column, inner_scope, refuse, rela
 from stepsight_collector.kql.conversions import as_text, convert
 from stepsight_collector.kql.failing import has_failed
 from stepsight_collector.kql.literals import bind_text
+from stepsight_collector.kql.operators.empty import or_absent
 from stepsight_collector.kql.plan import Compute, Filter
 from stepsight_collector.kql.scope import Bound, quote_identifier
 from stepsight_collector.kql.types import ScalarType
@@ -80,7 +81,11 @@ def bind_parse(context: Context, relation: Relation, node: syntax.Parse, scope: 
         sql[field.name] = f"if({quote_identifier(is_whole)}, {bound.sql}, {other})"
         made = Bound(field.type, "", is_nullable=field.type is not T.STRING)
         columns[field.name] = as_column(field.name, made)
-    below = Filter(whole, quote_identifier(is_whole), label) if node.drops_others else whole
+    below = (
+        Filter(whole, or_absent(relation, quote_identifier(is_whole)), label)
+        if node.drops_others
+        else whole
+    )
     return relation_on(relation, Compute(below, sql, label, keeps_all=True), columns)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from stepsight_collector.kql import naming, syntax
 from stepsight_collector.kql.aggregates import bind_aggregate
 from stepsight_collector.kql.context import as_column, inner_scope, unique_name
+from stepsight_collector.kql.operators.empty import one_row_a_part
 from stepsight_collector.kql.operators.order import bind_count_value, limited
 from stepsight_collector.kql.plan import Aggregate, Sort
 from stepsight_collector.kql.scope import Bound, quote_identifier
@@ -99,6 +100,9 @@ def aggregated(
         label,
     )
     columns = {name: as_column(name, bound) for name, bound in {**keys, **made}.items()}
+    if relation.presence and not keys and relation.partition[-1] == relation.presence:
+        one = one_row_a_part(relation, node, made, label)
+        return replace(relation, node=one, columns=columns, order=None)
     return replace(relation, node=node, columns=columns, order=None)
 
 
