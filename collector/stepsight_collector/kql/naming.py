@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from stepsight_collector.kql.scope import Bound, Scope
 
-__all__ = ["Defined", "check_name", "define", "named_parts", "report_twice", "unique"]
+__all__ = ["Defined", "check_name", "define", "named_parts", "report_twice", "several", "unique"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,10 @@ def define(expressions: Iterable[syntax.Expression], scope: Scope) -> list[Defin
     unnamed = 0
     for expression in expressions:
         names, value = named_parts(expression)
-        if len(names) > 1:
-            refuse(
-                "unsupported",
-                "one expression cannot give several columns",
-                expression.span,
-                "Write a column of its own for each value.",
-            )
+        columns = several(names, value, expression.span, scope)
+        if columns:
+            defined.extend(columns)
+            continue
         bound = scalars.bind(value, scope)
         name = names[0] if names else default_name(value, scope)
         if name is None:
@@ -59,6 +56,37 @@ def define(expressions: Iterable[syntax.Expression], scope: Scope) -> list[Defin
             continue
         defined.append(Defined(name, bound, bool(names), expression.span))
     return defined
+
+
+def several(
+    names: tuple[str, ...], value: syntax.Expression, span: syntax.Span, scope: Scope
+) -> list[Defined]:
+    """The columns of an expression that gives several; empty if it gives one.
+
+    Those without a name are called like the argument that they are made of: `x_sorted`. More names
+    than columns are refused.
+    """
+    bounds = scalars.bind_several(value, scope) or []
+    if len(names) > max(1, len(bounds)):
+        refuse(
+            "unsupported",
+            f"the expression gives {len(bounds)} columns, not {len(names)}"
+            if bounds
+            else "the expression gives one column, not several",
+            span,
+            "" if bounds else "Write a column of its own for each value.",
+        )
+    made: dict[str, Defined] = {}
+    for place, bound in enumerate(bounds):
+        if place < len(names):
+            made[names[place]] = Defined(names[place], bound, is_named=True, span=span)
+            continue
+        argument = value.arguments[place] if isinstance(value, syntax.Call) else value
+        name = unique_name(f"{default_name(argument, scope) or 'array'}_sorted", made)
+        made[name] = Defined(name, bound, is_named=False, span=span)
+    if len(made) < len(bounds):
+        report_twice(names[0], span, scope)
+    return list(made.values())
 
 
 def named_parts(expression: syntax.Expression) -> tuple[tuple[str, ...], syntax.Expression]:

@@ -25,6 +25,11 @@ from stepsight_collector.kql.calls import (
 from stepsight_collector.kql.comparing import bind_between, bind_comparison
 from stepsight_collector.kql.failing import fail, has_failed
 from stepsight_collector.kql.functions import FUNCTIONS, bind_function
+from stepsight_collector.kql.functions.array_sort import (
+    SORTING,
+    sorted_together,
+    sorts_several,
+)
 from stepsight_collector.kql.functions.refused import REFUSED
 from stepsight_collector.kql.functions.table import Invocation
 from stepsight_collector.kql.literals import bind_constant, null
@@ -40,7 +45,7 @@ from stepsight_collector.kql.unknown import unknown_column
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["bind", "bind_named", "bind_predicate", "bind_with"]
+__all__ = ["bind", "bind_named", "bind_predicate", "bind_several", "bind_with"]
 
 T = ScalarType
 _ARITHMETIC: Final = frozenset("+-*/%")
@@ -59,6 +64,19 @@ def bind(node: syntax.Expression, scope: Scope) -> Bound:
 def bind_named(node: syntax.Expression, scope: Scope) -> Bound:
     """Bind the value that a name stands for: what may be done with it is seen where it is used."""
     return _operand(node, scope, _VALUE)
+
+
+def bind_several(node: syntax.Expression, scope: Scope) -> list[Bound] | None:
+    """The columns that an expression gives if they are several: array_sort_asc(x, y)."""
+    if not isinstance(node, syntax.Call) or len(node.arguments) < 2:  # noqa: PLR2004 - two arrays
+        return None
+    if node.name not in SORTING or node.name in scope.variables:
+        return None
+    arguments = tuple(_bind(each, scope, _VALUE) for each in node.arguments)
+    if any(has_failed(each) for each in arguments):
+        return None
+    call = Invocation(node, arguments, scope)
+    return sorted_together(call) if sorts_several(call) else None
 
 
 def bind_predicate(node: syntax.Expression, scope: Scope) -> Bound:

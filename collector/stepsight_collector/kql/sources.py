@@ -162,6 +162,12 @@ def _print(context: Context, node: syntax.Print, scope: Scope) -> Relation:
     inside = replace(scope, columns={})
     for place, expression in enumerate(node.expressions):
         names, value = naming.named_parts(expression)
+        more = naming.several(names, value, expression.span, inside)
+        for each in more:
+            name = naming.unique(each, columns, inside)
+            columns[name], sql[name] = as_column(name, each.bound), each.bound.sql
+        if more:
+            continue
         name = names[0] if names else f"print_{place}"
         if name in columns:
             naming.report_twice(name, expression.span, scope)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from stepsight_collector.kql.conversions import convert, datetime_ticks, from_ticks, json_sql
+from stepsight_collector.kql.functions.array_sort import FUNCTIONS as SORTING
 from stepsight_collector.kql.functions.elements import (
     array_json,
     elements,
@@ -24,8 +25,6 @@ __all__ = ["FUNCTIONS"]
 
 T = ScalarType
 MAX_ELEMENTS: Final = 1_048_576
-# Numbers before texts, each in its own order; nulls apart.
-_ORDER: Final = "(isNull(toFloat64OrNull(e)), ifNull(toFloat64OrNull(e), 0), e)"
 
 
 def _array(call: Invocation, sql: str) -> Bound:
@@ -55,20 +54,6 @@ def _slice(call: Invocation) -> Bound:
     start, end = (f"if({sql} < 0, {size} + {sql}, {sql})" for sql in (call.sql(1), call.sql(2)))
     first = f"greatest({start}, 0)"
     return _array(call, f"arraySlice({array}, {first} + 1, greatest({end} - {first} + 1, 0))")
-
-
-def _sorted(*, is_descending: bool) -> Callable[[Invocation], Bound]:
-    engine = "arrayReverseSort" if is_descending else "arraySort"
-
-    def emit(call: Invocation) -> Bound:
-        array = elements(call.arguments[0])
-        known = f"{engine}(e -> {_ORDER}, arrayFilter(e -> e != 'null', {array}))"
-        nulls = f"arrayFilter(e -> e = 'null', {array})"
-        last = call.constant(1, True)
-        parts = f"{known}, {nulls}" if last is not False else f"{nulls}, {known}"
-        return _array(call, f"arrayConcat({parts})")
-
-    return emit
 
 
 def _sum(call: Invocation) -> Bound:
@@ -221,18 +206,7 @@ FUNCTIONS: Final = (
         "The elements from one place to another, both included; negative ones count from the end.",
         "print array_slice(dynamic([1, 2, 3]), 1, 2)", 2,
     ),
-    Function(
-        "array_sort_asc", "array:dynamic, nulls_last?:=bool", None, _sorted(is_descending=False),
-        "The elements from the smallest to the largest; nulls come last.",
-        "print array_sort_asc(dynamic([3, 1, 2]))", 2, "",
-        "Sorts one array, not several in step.",
-    ),
-    Function(
-        "array_sort_desc", "array:dynamic, nulls_last?:=bool", None, _sorted(is_descending=True),
-        "The elements from the largest to the smallest; nulls come last.",
-        "print array_sort_desc(dynamic([3, 1, 2]))", 2, "",
-        "Sorts one array, not several in step.",
-    ),
+    *SORTING,
     Function(
         "array_sum", "array:dynamic", None, _sum,
         "The sum of the elements that are numbers.",

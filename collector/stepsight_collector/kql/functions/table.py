@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from stepsight_collector.kql import syntax
     from stepsight_collector.kql.scope import Scope
 
-__all__ = ["Formal", "Function", "Invocation", "alias", "call_function", "formals_of"]
+__all__ = [
+    "Formal",
+    "Function",
+    "Invocation",
+    "alias",
+    "as_array_or_bag",
+    "call_function",
+    "formals_of",
+]
 
 T = ScalarType
 _FORMAL: Final = re.compile(
@@ -216,9 +224,7 @@ def _fit(kind: str, argument: Bound, scope: Scope) -> Bound | None:  # noqa: PLR
     if kind == "bag":
         return argument if is_dynamic else None
     if kind == "dynamic":
-        if not is_dynamic:
-            return None
-        return _parsed(argument) if argument.form is Form.TEXT else as_json(argument)
+        return as_array_or_bag(argument)
     if kind == "number":
         if is_dynamic:
             return convert(argument, T.REAL, scope)
@@ -227,6 +233,13 @@ def _fit(kind: str, argument: Bound, scope: Scope) -> Bound | None:  # noqa: PLR
     if argument.type is wanted or is_dynamic or _promotes(argument.type, wanted):
         return convert(argument, wanted, scope)
     return None
+
+
+def as_array_or_bag(argument: Bound) -> Bound | None:
+    """A dynamic as JSON, also one whose text is JSON; None for another type."""
+    if argument.type is not T.DYNAMIC:
+        return None
+    return _parsed(argument) if argument.form is Form.TEXT else as_json(argument)
 
 
 def _parsed(argument: Bound) -> Bound:
