@@ -93,7 +93,7 @@ ROWS: tuple[SettingRow, ...] = (
     SettingRow("max_body_bytes", "STEPSIGHT_MAX_BODY_BYTES", "whole", 64 * _MIB, "bytes",
                "Largest request over HTTP, before and after decompression.",
                "--max-body-bytes", 1),
-    SettingRow("max_grpc_message_bytes", "STEPSIGHT_MAX_GRPC_MESSAGE_BYTES", "whole", 16 * _MIB,
+    SettingRow("max_grpc_message_bytes", "STEPSIGHT_MAX_GRPC_MESSAGE_BYTES", "whole", 24 * _MIB,
                "bytes", "Largest request over gRPC, before and after decompression; each one that "
                "is being read takes as much of the memory for requests.",
                "--max-grpc-message-bytes", 1),
@@ -221,7 +221,7 @@ class Settings:
     body_timeout_s: int = 10
     min_body_bytes_per_s: int = 4096
     idle_timeout_s: int = 75
-    wal_segment_bytes: int = 16 * _MIB
+    wal_segment_bytes: int = 24 * _MIB
     wal_segment_records: int = 1_000_000
     wal_segment_age_ms: int = 150
     wal_quota_bytes: int = 4096 * _MIB

@@ -14,6 +14,7 @@ from stepsight_collector.kql import emit, parser, syntax
 from stepsight_collector.kql.context import Context
 from stepsight_collector.kql.errors import Diagnostic, KqlError
 from stepsight_collector.kql.explain import explain
+from stepsight_collector.kql.lambda_names import rename_variables
 from stepsight_collector.kql.pipeline import bind_operators, bind_query
 from stepsight_collector.kql.plan import Compiled, Relation, ResultColumn
 from stepsight_collector.kql.schema import Schema
@@ -72,7 +73,7 @@ def _compiled(context: Context, relation: Relation, limit: int | None) -> Compil
     reads: emit.Reads = {}
     sql = emit.query(relation, list(relation.columns), limit=limit, reads=reads)
     return Compiled(
-        sql=sql,
+        sql=rename_variables(sql),
         parameters=context.statement.parameters.values,
         columns=tuple(_result_column(name, bound) for name, bound in relation.columns.items()),
         rendering=context.rendering,

@@ -17,17 +17,13 @@ __all__ = ["VIEW_CALLS", "VIEW_WORDS"]
 _ESCAPE = "stepsight.property."
 # Attributes that the columns of a view show, and which are no custom dimensions therefore
 # (breeze/fields.py, and dimensions.py, which escapes properties of such a name).
-_OWN = (
-    r"^(?:ai\\.|microsoft\\.(?:availability\\.|custom_measurements)|"
-    r"exception\\.(?:type|message|stacktrace)$|"
-    r"stepsight\\.(?:item|sample|exception|page|result|request|dependency|metric)\\.)"
+_TOLD = (
+    r"ai\\.|microsoft\\.(?:availability\\.|custom_measurements)|"
+    r"exception\\.(?:type|message|stacktrace)$"
 )
+_OWN = rf"{_TOLD}|stepsight\\.(?:item|sample|exception|page|result|request|dependency|metric)\\."
 # Properties that are escaped, by what is behind the escape (breeze/dimensions.py).
-_ESCAPED = (
-    r"^stepsight\\.property\\.(?:stepsight\\.|ai\\.|"
-    r"microsoft\\.(?:availability\\.|custom_measurements)|"
-    r"exception\\.(?:type|message|stacktrace)$)"
-)
+_ESCAPED = rf"stepsight\\.property\\.(?:stepsight\\.|{_TOLD})"
 _IS_BREEZE = "mapContains(ResourceAttributes, 'stepsight.instrumentation_key')"
 _BUCKETS = (
     (250, "<250ms"),
@@ -53,11 +49,11 @@ def _dimensions(attributes: str) -> str:
 
     A property that is stored escaped wins over an attribute of its name.
     """
-    shown = f"NOT match(k, '{_OWN}') AND NOT match(k, '{_ESCAPED}')"
-    plain = f"mapFilter((k, v) -> {shown}, {attributes})"
+    plain = f"mapFilter((k, v) -> NOT match(k, '^(?:{_OWN}|{_ESCAPED})'), {attributes})"
     escaped = (
         f"mapApply((k, v) -> (substring(k, {len(_ESCAPE) + 1}), v), "
-        f"mapFilter((k, v) -> match(k, '{_ESCAPED}'), {attributes}))"
+        f"mapFilter((k, v) -> startsWith(k, '{_ESCAPE}') AND match(k, '^(?:{_ESCAPED})'), "
+        f"{attributes}))"
     )
     return f"mapUpdate(mapUpdate({_identity()}, {_as_texts(plain)}), {_as_texts(escaped)})"
 

@@ -48,7 +48,7 @@ class WalLimits:
     `backlog_bytes`, acknowledgements are held back, for `max_hold_s` at most.
     """
 
-    max_segment_bytes: int = 16 * 1024 * 1024
+    max_segment_bytes: int = 24 * 1024 * 1024
     max_segment_records: int = 1_000_000
     max_age_s: float = 0.15
     quota_bytes: int = 4 * 1024 * 1024 * 1024
