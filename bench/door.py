@@ -63,9 +63,12 @@ class Log:
 
 
 class NoHold:
-    """Memory that nobody counts, and a turn that is nobody's."""
+    """Memory that nobody counts."""
 
     size_bytes = 0
+
+    def release(self) -> None:
+        """Nothing was taken."""
 
     def grow(self, _size_bytes: int) -> None:
         """Take it."""
@@ -81,26 +84,33 @@ class NoHold:
     ) -> None:
         """Nothing was taken."""
 
-    async def __aenter__(self) -> None:
-        """Nobody is before us."""
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
-    ) -> None:
+class NoTurns:
+    """Nobody is before us."""
+
+    def takes_one(self) -> bool:
+        return True
+
+    def end(self) -> None:
         """Nobody waits."""
+
+
+class NoBudget:
+    """Memory without end."""
+
+    def reserve_now(self, _project: str, _size_bytes: int) -> NoHold:
+        return NO_HOLD
 
 
 class OpenDoor:
     """Lets everyone in and counts nothing."""
 
+    budget = NoBudget()
+
     def admit(self, _authorization: str | None = None) -> str:
         return "bench"
 
-    async def room(self, _project: str, _size_bytes: int) -> NoHold:
-        return NO_HOLD
-
-    def turn(self, _project: str) -> NoHold:
-        return NO_HOLD
+    turns = NoTurns()
 
     def charge(self, _project: str, _size_bytes: int, _records: int) -> None:
         """Send as much as you like."""

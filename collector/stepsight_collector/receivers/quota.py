@@ -33,23 +33,25 @@ class Quota:
 
 
 class _Bucket:
-    """Fills at `rate` a second up to ten seconds' worth."""
+    """Fills at `rate` a second up to ten seconds' worth of bytes, or of records.
 
-    __slots__ = ("_at", "_left", "_rate")
+    `left` is below zero while there is a debt.
+    """
 
-    def __init__(self, rate: int, now: float) -> None:
-        self._rate = rate
-        self._left = rate * _BURST_S
+    __slots__ = ("_at", "_most", "left", "of_bytes", "rate")
+
+    def __init__(self, rate: int, now: float, *, of_bytes: bool) -> None:
+        self.rate = rate
+        self.of_bytes = of_bytes
+        self._most = self.left = rate * _BURST_S
         self._at = now
 
-    def wait_s(self, now: float) -> float:
-        """Return the seconds until something may be taken; 0 is now."""
-        self._left = min(self._rate * _BURST_S, self._left + (now - self._at) * self._rate)
+    def fill(self, now: float) -> float:
+        """Add what time has brought; return what is left."""
+        left = self.left + (now - self._at) * self.rate
+        self.left = left = min(left, self._most)
         self._at = now
-        return max(0.0, -self._left / self._rate)
-
-    def take(self, amount: int) -> None:
-        self._left -= amount
+        return left
 
 
 class Quotas:
@@ -64,7 +66,7 @@ class Quotas:
         self._default = default or Quota()
         self._of_project = dict(of_project or {})
         self._clock = clock
-        self._buckets: dict[str, tuple[_Bucket | None, _Bucket | None]] = {}
+        self._buckets: dict[str, tuple[_Bucket, ...]] = {}
         self._is_idle = self._default == Quota() and not self._of_project
 
     def replace(self, of_project: Mapping[str, Quota]) -> None:
@@ -80,37 +82,39 @@ class Quotas:
         if self._is_idle:
             return
         now = self._clock()
-        of_bytes, of_records = self._buckets_of(project, now)
-        for bucket, what in ((of_bytes, "bytes"), (of_records, "records")):
-            wait_s = bucket.wait_s(now) if bucket is not None else 0.0
-            if wait_s > 0:
-                quota = self._of_project.get(project, self._default)
-                rate = quota.bytes_per_s if what == "bytes" else quota.records_per_s
-                raise QuotaError(
-                    f'The project "{project}" may send {rate} {what} a second and has sent more. '
-                    f"Send again in {math.ceil(wait_s)} s.",
-                    math.ceil(wait_s),
-                )
+        buckets = self._buckets.get(project)
+        if buckets is None:
+            buckets = self._new_buckets(project, now)
+        for bucket in buckets:
+            if bucket.fill(now) < 0:
+                raise _debt(project, bucket)
 
     def take(self, project: str, size_bytes: int, records: int) -> None:
         """Charge what a request that was kept has cost."""
         if self._is_idle:
             return
-        of_bytes, of_records = self._buckets_of(project, self._clock())
-        if of_bytes is not None:
-            of_bytes.take(size_bytes)
-        if of_records is not None:
-            of_records.take(records)
-
-    def _buckets_of(self, project: str, now: float) -> tuple[_Bucket | None, _Bucket | None]:
         buckets = self._buckets.get(project)
         if buckets is None:
-            if len(self._buckets) >= _FORGET_PROJECTS:
-                self._buckets.clear()
-            quota = self._of_project.get(project, self._default)
-            buckets = (
-                _Bucket(quota.bytes_per_s, now) if quota.bytes_per_s else None,
-                _Bucket(quota.records_per_s, now) if quota.records_per_s else None,
-            )
-            self._buckets[project] = buckets
+            buckets = self._new_buckets(project, self._clock())
+        for bucket in buckets:
+            bucket.left -= size_bytes if bucket.of_bytes else records
+
+    def _new_buckets(self, project: str, now: float) -> tuple[_Bucket, ...]:
+        """Begin with full buckets; a project without a quota has none."""
+        quota = self._of_project.get(project, self._default)
+        kinds = ((quota.bytes_per_s, True), (quota.records_per_s, False))
+        buckets = tuple(_Bucket(rate, now, of_bytes=kind) for rate, kind in kinds if rate)
+        if len(self._buckets) >= _FORGET_PROJECTS:
+            self._buckets.clear()
+        self._buckets[project] = buckets
         return buckets
+
+
+def _debt(project: str, bucket: _Bucket) -> QuotaError:
+    wait_s = math.ceil(-bucket.left / bucket.rate)
+    what = "bytes" if bucket.of_bytes else "records"
+    return QuotaError(
+        f'The project "{project}" may send {bucket.rate} {what} a second and has sent more. '
+        f"Send again in {wait_s} s.",
+        wait_s,
+    )
