@@ -32,26 +32,29 @@ class Quota:
     records_per_s: int = 0
 
 
-class _Bucket:
-    """Fills at `rate` a second up to ten seconds' worth of bytes, or of records.
+class _Account:
+    """What a project may still send, filled up to ten seconds' worth; below zero is a debt.
 
-    `left` is below zero while there is a debt.
+    Both buckets in one object, filled without a branch: this is done for every request. What has
+    no limit is a bucket without end.
     """
 
-    __slots__ = ("_at", "_most", "left", "of_bytes", "rate")
+    __slots__ = ("_at", "_most_bytes", "_most_records", "bytes_left", "quota", "records_left")
 
-    def __init__(self, rate: int, now: float, *, of_bytes: bool) -> None:
-        self.rate = rate
-        self.of_bytes = of_bytes
-        self._most = self.left = rate * _BURST_S
+    def __init__(self, quota: Quota, now: float) -> None:
+        self.quota = quota
+        self.bytes_left = self._most_bytes = quota.bytes_per_s * _BURST_S or math.inf
+        self.records_left = self._most_records = quota.records_per_s * _BURST_S or math.inf
         self._at = now
 
-    def fill(self, now: float) -> float:
-        """Add what time has brought; return what is left."""
-        left = self.left + (now - self._at) * self.rate
-        self.left = left = min(left, self._most)
-        self._at = now
-        return left
+    def has_debt(self, now: float) -> bool:
+        """Add what time has brought, and tell whether something is still owed."""
+        passed_s, self._at = now - self._at, now
+        of_bytes = self.bytes_left + passed_s * self.quota.bytes_per_s
+        of_records = self.records_left + passed_s * self.quota.records_per_s
+        self.bytes_left = min(of_bytes, self._most_bytes)
+        self.records_left = min(of_records, self._most_records)
+        return of_bytes < 0 or of_records < 0
 
 
 class Quotas:
@@ -66,14 +69,14 @@ class Quotas:
         self._default = default or Quota()
         self._of_project = dict(of_project or {})
         self._clock = clock
-        self._buckets: dict[str, tuple[_Bucket, ...]] = {}
+        self._accounts: dict[str, _Account] = {}
         self._is_idle = self._default == Quota() and not self._of_project
 
     def replace(self, of_project: Mapping[str, Quota]) -> None:
         """Use other quotas of projects from now on; a project whose quota changed starts full."""
         for project in self._of_project.keys() | of_project.keys():
             if self._of_project.get(project) != of_project.get(project):
-                self._buckets.pop(project, None)
+                self._accounts.pop(project, None)
         self._of_project = dict(of_project)
         self._is_idle = self._default == Quota() and not self._of_project
 
@@ -82,39 +85,35 @@ class Quotas:
         if self._is_idle:
             return
         now = self._clock()
-        buckets = self._buckets.get(project)
-        if buckets is None:
-            buckets = self._new_buckets(project, now)
-        for bucket in buckets:
-            if bucket.fill(now) < 0:
-                raise _debt(project, bucket)
+        account = self._accounts.get(project) or self._open(project, now)
+        if account.has_debt(now):
+            raise _debt(project, account)
 
     def take(self, project: str, size_bytes: int, records: int) -> None:
         """Charge what a request that was kept has cost."""
         if self._is_idle:
             return
-        buckets = self._buckets.get(project)
-        if buckets is None:
-            buckets = self._new_buckets(project, self._clock())
-        for bucket in buckets:
-            bucket.left -= size_bytes if bucket.of_bytes else records
+        account = self._accounts.get(project) or self._open(project, self._clock())
+        account.bytes_left -= size_bytes
+        account.records_left -= records
 
-    def _new_buckets(self, project: str, now: float) -> tuple[_Bucket, ...]:
-        """Begin with full buckets; a project without a quota has none."""
-        quota = self._of_project.get(project, self._default)
-        kinds = ((quota.bytes_per_s, True), (quota.records_per_s, False))
-        buckets = tuple(_Bucket(rate, now, of_bytes=kind) for rate, kind in kinds if rate)
-        if len(self._buckets) >= _FORGET_PROJECTS:
-            self._buckets.clear()
-        self._buckets[project] = buckets
-        return buckets
+    def _open(self, project: str, now: float) -> _Account:
+        """Begin with full buckets."""
+        if len(self._accounts) >= _FORGET_PROJECTS:
+            self._accounts.clear()
+        account = _Account(self._of_project.get(project, self._default), now)
+        self._accounts[project] = account
+        return account
 
 
-def _debt(project: str, bucket: _Bucket) -> QuotaError:
-    wait_s = math.ceil(-bucket.left / bucket.rate)
-    what = "bytes" if bucket.of_bytes else "records"
+def _debt(project: str, account: _Account) -> QuotaError:
+    if account.bytes_left < 0:
+        left, rate, what = account.bytes_left, account.quota.bytes_per_s, "bytes"
+    else:
+        left, rate, what = account.records_left, account.quota.records_per_s, "records"
+    wait_s = math.ceil(-left / rate)
     return QuotaError(
-        f'The project "{project}" may send {bucket.rate} {what} a second and has sent more. '
+        f'The project "{project}" may send {rate} {what} a second and has sent more. '
         f"Send again in {wait_s} s.",
         wait_s,
     )
