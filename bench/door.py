@@ -11,8 +11,8 @@ short       the same on the short way (receivers/short_way.py), beside the appli
 with        the same with a token, a quota of bytes and records, the log's shares, the memory
             budget and turns.
 log         "short" and a log that writes and syncs, as every receiver has one.
-added       (connection - uvicorn) + (with - short): what the limits cost, and nothing of what the
-            short way saves.
+added       (with - short), and (connection - uvicorn) if that is more than 0: what limits cost,
+            and nothing of what the short way or the connection save.
 
 Small batches take turns, so that whatever else the machine does hits all alike, and of the CPU
 times of a batch the lowest tenth counts: what disturbs only adds. Exit code 1 if what is added is
@@ -245,7 +245,7 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as directory:
             spent = asyncio.run(compare(records, arguments.rounds, directory))
         uvicorns, connection, short, guarded, logged = (1e6 * one for one in spent)
-        added = (connection - uvicorns) + (guarded - short)
+        added = max(0.0, connection - uvicorns) + (guarded - short)
         holds = holds and added <= LIMIT * logged
         print(
             f"{records:7} {uvicorns:8.1f} {connection:11.1f} {short:6.1f} {guarded:5.1f} "

@@ -491,3 +491,20 @@ def test_a_client_that_takes_no_answers_takes_the_long_way(tmp_path: Path) -> No
         return is_held_back
 
     assert run(tmp_path, talk)[0]
+
+
+@pytest.mark.parametrize("is_short", [True, False])
+def test_an_idle_connection_is_let_alone_for_its_time(tmp_path: Path, is_short: bool) -> None:
+    async def talk(served: Served) -> list[bool]:
+        connection, line = served.connect()
+        connection.data_received(FINE)
+        connection.look(connection.since + 1_000)  # its answer is awaited: that is no idleness
+        shut = [line.is_shut]
+        await line.until(lambda: line.sent != b"")
+        await asyncio.sleep(0)
+        for after_s in (75, 75.1):
+            connection.look(connection.since + after_s)
+            shut.append(line.is_shut)
+        return shut
+
+    assert run(tmp_path, talk, is_short=is_short)[0] == [False, False, True]

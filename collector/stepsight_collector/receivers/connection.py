@@ -5,7 +5,8 @@ limits. Added here: the size of a header, the time for header, body and answer, 
 connections, how much of a refused body is still read, and a short way to the log for usual export
 requests (short_way.py), which stand in the place of uvicorn's cycle meanwhile.
 
-`Watchman` looks at all connections once a second: no limit sets or clears a timer for a request.
+`Watchman` looks at all connections once a second, also at idle ones: no timer is set or cleared
+for a request.
 """
 
 from __future__ import annotations
@@ -134,6 +135,7 @@ class LimitedConnection(HttpToolsProtocol):
         self.awaits_body = False
         self.in_header = True
         self.header_bytes = 0
+        self.since = time.monotonic()
         if self._entered is not None and self.short is not None:
             if self.short.take(self._entered, self._reply):
                 self._entered = None
@@ -181,6 +183,17 @@ class LimitedConnection(HttpToolsProtocol):
                 self.transport.close()
         self.on_response_complete()
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request; unlike uvicorn, without a timer for an idle connection."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.in_header and self.header_bytes == 0:
+            self.since = time.monotonic()
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
         self._count("not_http")
@@ -205,6 +218,9 @@ class LimitedConnection(HttpToolsProtocol):
                     f"The body came at less than {limits.min_body_bytes_per_s} bytes a second.\n"
                 )
                 self.end(b"408 Request Timeout", message.encode(), "slow_body")
+        elif self._is_idle():
+            if now - self.since > limits.idle_timeout_s:
+                self.transport.close()
         elif self._waits_for_header() and now - self.since > limits.header_timeout_s:
             message = f"The header took more than {limits.header_timeout_s:.0f} seconds.\n"
             self.end(b"408 Request Timeout", message.encode(), "slow_header")
@@ -224,6 +240,11 @@ class LimitedConnection(HttpToolsProtocol):
         has_begun = self.header_bytes > 0 or self.cycle is None
         return self.in_header and has_begun and self._answers_nothing()
 
+    def _is_idle(self) -> bool:
+        """Tell whether the last answer is out and nothing came since."""
+        has_served = self.cycle is not None and self.cycle.response_complete
+        return has_served and self.in_header and self.header_bytes == 0
+
     def _answers_nothing(self) -> bool:
         """Tell whether no request waits for its answer."""
         return self.cycle is None or self.cycle.response_complete
@@ -237,7 +258,7 @@ class LimitedConnection(HttpToolsProtocol):
             and one is not self
             and not one.transport.is_closing()
             and one.header_bytes == 0
-            and (one.cycle is None or one.cycle.response_complete)
+            and one._answers_nothing()  # noqa: SLF001 - another of the same class
         ]
         if not idle:
             return False

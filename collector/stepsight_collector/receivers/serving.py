@@ -123,7 +123,6 @@ class HttpServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=limits.idle_timeout_s,
             timeout_graceful_shutdown=_GRACE_S,
         )
         self._server = _Server(config, tls, limits.header_timeout_s)
