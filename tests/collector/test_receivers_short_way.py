@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -218,14 +219,33 @@ def run(
     return asyncio.run(served())
 
 
-def both(directory: Path, sent: list[bytes], given: Given | None = None) -> list[Any]:
-    """Send pieces, and a last request, on a connection of each way."""
+async def settled(connection: LimitedConnection, line: Line) -> None:
+    """Wait until nothing is worked on, or more of a body is wanted for it."""
+    for _ in range(5):  # turns in which a request with a bad header is answered
+        await asyncio.sleep(0)
+
+    def is_settled() -> bool:
+        is_in_line = bool(connection.pipeline)
+        return not is_in_line and (connection.awaits_body or connection._answers_nothing())
+
+    await line.until(lambda: line.is_shut or is_settled())
+
+
+def both(
+    directory: Path, sent: list[bytes], given: Given | None = None, *, is_in_turn: bool = False
+) -> list[Any]:
+    """Send pieces, and a last request, on a connection of each way.
+
+    In turn: a piece is sent when what came before it is answered, as far as it can be.
+    """
 
     async def talk(served: Served) -> bytes:
         connection, line = served.connect()
         for piece in (*sent, LAST):
             await line.is_readable.wait()
             connection.data_received(piece)
+            if is_in_turn:
+                await settled(connection, line)
         await line.until(lambda: line.is_shut)
         await asyncio.sleep(0)  # a transport tells in the next turn of the loop
         connection.connection_lost(None)
@@ -508,3 +528,27 @@ def test_an_idle_connection_is_let_alone_for_its_time(tmp_path: Path, is_short: 
         return shut
 
     assert run(tmp_path, talk, is_short=is_short)[0] == [False, False, True]
+
+
+# With these the connection ends, and it is a matter of time which answers are out before.
+ENDING = {"no http", "no http behind", "length twice", "length that is none", "both lengths"}
+ENDING |= {"close", "http 1.0", "http 1.0 kept alive", "the last one in the same piece", "upgrade"}
+GOING_ON = [case for case in ODD if case not in ENDING]
+
+
+@pytest.mark.parametrize("cases", [list(ODD), GOING_ON], ids=["in turn", "at once"])
+@pytest.mark.parametrize("seed", range(20))
+def test_both_ways_answer_alike_whatever_comes_after_one_another(
+    tmp_path: Path, seed: int, cases: list[str]
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - chance that can be repeated
+    data = b"".join(b"".join(ODD[case]) for case in chance.choices(cases, k=6))
+    sent = []
+    while data:
+        size = chance.choice((1, 10, 100, 1_000, 100_000))
+        sent.append(data[:size])
+        data = data[size:]
+
+    short, long = both(tmp_path, sent, is_in_turn=cases is not GOING_ON)
+
+    assert short == long
