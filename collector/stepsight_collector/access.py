@@ -100,6 +100,7 @@ class Access:
     def __init__(self, credentials: Credentials | None = None) -> None:
         self._credentials = credentials or Credentials()
         self._remembered: dict[tuple[bytes, bool], Token] = {}
+        self._writers: dict[bytes, str] = {}  # by the digest of a whole Authorization header
 
     @property
     def is_open(self) -> bool:
@@ -110,6 +111,7 @@ class Access:
         """Use other credentials from now on; requests that are being served are not touched."""
         self._credentials = credentials
         self._remembered = {}
+        self._writers = {}
 
     def project_for_write(
         self, authorization: str | None = None, instrumentation_key: str | None = None
@@ -120,11 +122,16 @@ class Access:
         a protocol has none. A known key is enough; a known token goes before it.
         Raises `AccessError` for unknown credentials, `ForbiddenError` for a token that only reads.
         """
+        hashed = digest(authorization) if self._writers and authorization is not None else b""
+        project = self._writers.get(hashed)
+        if project is not None:
+            return project
         if self.is_open:
             return DEFAULT_PROJECT
         presented = _token_of(authorization)
         token = self._find(presented) if presented else None
         if token is not None and token.role == "write":
+            self._remember_writer(authorization, token)
             return token.project
         if instrumentation_key:
             key = self._find(instrumentation_key.lower(), is_key=True)
@@ -137,6 +144,11 @@ class Access:
                 f'The token "{token.name}" may read, not write. Send telemetry with a write token.'
             )
         raise AccessError(_why_not_written(presented, instrumentation_key))
+
+    def _remember_writer(self, authorization: str | None, token: Token) -> None:
+        """Know the next request with this header, under its hash, see `_find`."""
+        if authorization is not None and len(self._writers) < _MAX_REMEMBERED:
+            self._writers[digest(authorization)] = token.project
 
     def may_read(self, authorization: str | None = None) -> Reader:
         """Return what the bearer of an Authorization header may read.

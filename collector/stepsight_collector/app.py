@@ -37,6 +37,7 @@ from stepsight_collector.receivers.ingest import Ingest
 from stepsight_collector.receivers.resend import Resends
 from stepsight_collector.receivers.serving import HttpServer, bind
 from stepsight_collector.receivers.shares import Shares
+from stepsight_collector.receivers.short_way import ShortWay
 from stepsight_collector.settings import ROWS, Settings, is_loopback, load_settings
 from stepsight_collector.status import Endpoints, StatusSource
 from stepsight_collector.store import open_store
@@ -154,7 +155,10 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     breeze = BreezeRoutes(ingest, gate.door, live, metrics.breeze)
     app = build_otlp_app(ingest, gate.door, pages, settings.max_json_bytes, breeze)
     app = with_cors(with_prefix(app, settings.path_prefix), settings.cors_origins)
-    otlp = HttpServer(app, otlp_socket, gate.limits, gate.context, metrics.cut_connections)
+    short = ShortWay(ingest, gate.door, settings.path_prefix)
+    otlp = HttpServer(
+        app, otlp_socket, gate.limits, gate.context, metrics.cut_connections, short=short
+    )
     parts.push_async_callback(otlp.stop)
     await otlp.start()
 

@@ -17,6 +17,7 @@ from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
 from stepsight_collector.receivers.serving import HttpServer, bind
 from stepsight_collector.receivers.shares import Shares
+from stepsight_collector.receivers.short_way import ShortWay
 from stepsight_collector.wal import Wal, WalLimits, read_entries
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ def receivers(tmp_path: Path) -> Callable[..., AbstractAsyncContextManager[Recei
         app = with_cors(with_prefix(build_otlp_app(ingest, door, pages), prefix), origins)
         bound = bind("127.0.0.1", 0, "test", "--port")
         cut = served.metrics.cut_connections
-        served.server = HttpServer(app, bound, limits, cut=cut)
+        short = ShortWay(ingest, door, prefix)
+        served.server = HttpServer(app, bound, limits, cut=cut, short=short)
         grpc = GrpcReceiver(
             ingest, door, "127.0.0.1", 0, max_message_bytes=max_grpc_bytes, limits=limits
         )

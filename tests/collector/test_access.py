@@ -124,9 +124,28 @@ def test_every_token_is_compared_also_after_one_fits(monkeypatch: pytest.MonkeyP
     assert compared == [token.digest for token in CREDENTIALS.tokens]
 
 
+@pytest.mark.parametrize("header", [bearer(WRITE), basic(WRITE)])
+def test_a_header_that_was_let_in_is_known_again_and_only_it(header: str) -> None:
+    access = Access(CREDENTIALS)
+
+    assert [access.project_for_write(header) for _ in range(3)] == ["a", "a", "a"]
+    for other in (header[:-1], header + "x", "", bearer("x"), None):
+        with pytest.raises(AccessError):
+            access.project_for_write(other)
+    with pytest.raises(ForbiddenError):
+        access.may_read(header)
+
+
+def test_no_header_that_was_let_in_stays_in_memory() -> None:
+    access = Access(CREDENTIALS)
+    access.project_for_write(bearer(WRITE))
+
+    assert WRITE not in repr(vars(access))
+
+
 def test_replaced_credentials_hold_at_once() -> None:
     access = Access(CREDENTIALS)
-    assert access.project_for_write(bearer(WRITE)) == "a"
+    assert [access.project_for_write(bearer(WRITE)) for _ in range(2)] == ["a", "a"]
 
     access.replace(Credentials((Token("writer", "c", "write", digest("a-new-token")),)))
 

@@ -23,6 +23,7 @@ from stepsight_collector.receivers.grpc import GrpcReceiver
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
 from stepsight_collector.receivers.serving import HttpServer, bind
+from stepsight_collector.receivers.short_way import ShortWay
 from stepsight_collector.wal import Wal, read_entries
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ async def serving(directory: Path) -> AsyncIterator[Served]:
     )
     door, limits = Door(), ConnectionLimits()
     app = build_otlp_app(ingest, door, pages)
-    server = HttpServer(app, bind("127.0.0.1", 0, "test", "--port"), limits)
+    short = ShortWay(ingest, door)
+    server = HttpServer(app, bind("127.0.0.1", 0, "test", "--port"), limits, short=short)
     receiver = GrpcReceiver(ingest, door, "127.0.0.1", 0, limits=limits)
     await server.start()
     await receiver.start()

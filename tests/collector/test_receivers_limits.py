@@ -57,6 +57,19 @@ def test_a_quota_lets_a_burst_in_and_then_its_rate() -> None:
     quotas.check("a")
 
 
+def test_a_long_pause_saves_up_no_more_than_one_burst() -> None:
+    clock = Clock()
+    quotas = Quotas(Quota(bytes_per_s=100), clock=clock)
+    quotas.check("a")
+
+    clock.now += 3_600
+    quotas.check("a")
+    quotas.take("a", 1_001, 1)
+
+    with pytest.raises(QuotaError):
+        quotas.check("a")
+
+
 def test_a_quota_is_each_projects_own_and_counts_records_too() -> None:
     quotas = Quotas(Quota(), {"a": Quota(records_per_s=1)}, clock=Clock())
 
@@ -78,6 +91,22 @@ def test_a_changed_quota_holds_at_once_and_an_unchanged_debt_stays() -> None:
     with pytest.raises(QuotaError):
         quotas.check("a")
     quotas.check("b")
+
+
+def test_memory_is_taken_at_once_only_if_nobody_of_the_project_waits() -> None:
+    async def scenario() -> list[bool]:
+        budget = MemoryBudget(1_000)
+        first = budget.reserve_now("a", 700)
+        assert first is not None
+        waiting = asyncio.create_task(budget.reserve("a", 700, 5))
+        await asyncio.sleep(0)
+        got = [budget.reserve_now(project, 1) is not None for project in ("a", "b")]
+        first.release()
+        first.release()
+        (await waiting).release()
+        return [*got, budget.used_bytes == 1]
+
+    assert asyncio.run(scenario()) == [False, True, True]
 
 
 def test_memory_is_taken_and_given_back() -> None:

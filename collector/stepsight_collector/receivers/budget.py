@@ -49,15 +49,25 @@ class MemoryBudget:
         """Return what is held now."""
         return self._used
 
+    def reserve_now(self, project: str, size_bytes: int) -> Hold | None:
+        """Take bytes if there is room and nobody of the project waits; None if one has to wait.
+
+        Raises `TooLargeError` if there will never be room.
+        """
+        if size_bytes > self.most_for_one:
+            raise _never(size_bytes, self.most_for_one)
+        if self._queues and self._queues.get(project):
+            return None
+        return Hold(self, project, size_bytes) if self._take(project, size_bytes) else None
+
     async def reserve(self, project: str, size_bytes: int, wait_s: float = 0.0) -> Hold:
         """Take bytes, after at most `wait_s` seconds. Give them back with the `Hold`.
 
         Raises `BusyError` if there is no room in time, `TooLargeError` if there never will be.
         """
-        if size_bytes > self.most_for_one:
-            raise _never(size_bytes, self.most_for_one)
-        if not self._queues.get(project) and self._take(project, size_bytes):
-            return Hold(self, project, size_bytes)
+        hold = self.reserve_now(project, size_bytes)
+        if hold is not None:
+            return hold
         if wait_s <= 0 or self._waiting >= _MAX_WAITING:
             raise _busy()
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -121,7 +131,7 @@ class MemoryBudget:
 
 
 class Hold:
-    """Bytes taken from a budget by one request; gives them back at the end of its `with` block."""
+    """Bytes taken from a budget by one request, given back by `release` or the end of `with`."""
 
     __slots__ = ("_budget", "_project", "size_bytes")
 
@@ -147,14 +157,19 @@ class Hold:
         self.size_bytes -= size_bytes
         self._budget._give_back(self._project, size_bytes)  # noqa: SLF001 - see grow
 
+    def release(self) -> None:
+        """Give back all that is left."""
+        if self.size_bytes:
+            self._budget._give_back(self._project, self.size_bytes)  # noqa: SLF001 - see grow
+            self.size_bytes = 0
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
     ) -> None:
-        if self.size_bytes:
-            self.shrink(self.size_bytes)
+        self.release()
 
 
 def _busy() -> BusyError:

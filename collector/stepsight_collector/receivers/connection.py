@@ -2,8 +2,11 @@
 
 uvicorn's httptools protocol, which has flow control, keep-alive and pipelining, and beside them no
 limits. Added here: the size of a header, the time for header, body and answer, the number of
-connections, how much of a refused body is still read. `Watchman` looks at all of them once a
-second: no timer is set or cleared for a request.
+connections, how much of a refused body is still read, and a short way to the log for usual export
+requests (short_way.py), which stand in the place of uvicorn's cycle meanwhile.
+
+`Watchman` looks at all connections once a second, also at idle ones: no timer is set or cleared
+for a request.
 """
 
 from __future__ import annotations
@@ -16,9 +19,14 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from stepsight_collector.receivers.asgi import encode_answer
+
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
+
+    from stepsight_collector.receivers.asgi import Answer
+    from stepsight_collector.receivers.short_way import ShortRequest, ShortWay
 
 __all__ = ["ConnectionLimits", "LimitedConnection", "Watchman"]
 
@@ -61,6 +69,8 @@ class LimitedConnection(HttpToolsProtocol):
 
     limits = ConnectionLimits()
     cut: Counter[str] | None = None
+    short: ShortWay | None = None
+    _entered: ShortRequest | None = None  # on the short way, its body not whole
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection; if there are too many, in the place of the one idle for longest."""
@@ -100,12 +110,20 @@ class LimitedConnection(HttpToolsProtocol):
         self.header_bytes = self.body_bytes = 0
         self.since = time.monotonic()
         self.awaits_body = True
-        super().on_headers_complete()
+        self._entered = self._enter_short_way()
+        if self._entered is None:
+            super().on_headers_complete()
+        else:
+            # To uvicorn it is what a cycle is: whether it is complete, who went away.
+            self.cycle = self._entered  # type: ignore[assignment]
         self.headers = _TRAILERS
 
     def on_body(self, body: bytes) -> None:
         """Take a part of a body; too much of one that nobody reads ends the connection."""
         self.body_bytes += len(body)
+        if self._entered is not None:
+            self._entered.parts.append(body)
+            return
         if self.cycle.response_complete and self.body_bytes > self.limits.max_refused_bytes:
             self._count("refused_body")
             self.transport.close()
@@ -117,7 +135,64 @@ class LimitedConnection(HttpToolsProtocol):
         self.awaits_body = False
         self.in_header = True
         self.header_bytes = 0
+        self.since = time.monotonic()
+        if self._entered is not None and self.short is not None:
+            if self.short.take(self._entered, self._reply):
+                self._entered = None
+                return
+            self._go_the_long_way(self._entered)
         super().on_message_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Let go of a request whose body will not come."""
+        if self._entered is not None:
+            self._entered.hold.release()
+        super().connection_lost(exc)
+        self._entered = None
+
+    def _enter_short_way(self) -> ShortRequest | None:
+        """Begin a request on the short way, if it may go there."""
+        if self.short is None or self.flow.write_paused or not self._answers_nothing():
+            return None
+        parser = self.parser
+        if parser.get_method() != b"POST" or not parser.should_keep_alive():
+            return None
+        if parser.get_http_version() != "1.1":
+            return None
+        return self.short.enter(self.url, self.headers)
+
+    def _go_the_long_way(self, entered: ShortRequest) -> None:
+        """Give a request on to the application, as if it had never been on the short way."""
+        self._entered = None
+        self.cycle = None  # type: ignore[assignment] # as uvicorn has it before the first
+        entered.hold.release()
+        super().on_headers_complete()
+        self.cycle.keep_alive = entered.keep_alive
+        for part in entered.parts:
+            super().on_body(part)
+
+    def _reply(self, request: ShortRequest, answer: Answer) -> None:
+        """Answer a request of the short way, as a cycle of uvicorn does."""
+        if request.disconnected:
+            return
+        request.response_started = request.response_complete = True
+        if not self.transport.is_closing():
+            headers = self.server_state.default_headers
+            self.transport.write(encode_answer(answer, headers, keep_alive=request.keep_alive))
+            if not request.keep_alive:
+                self.transport.close()
+        self.on_response_complete()
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request; unlike uvicorn, without a timer for an idle connection."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        if self.in_header and self.header_bytes == 0:
+            self.since = time.monotonic()
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
@@ -143,6 +218,9 @@ class LimitedConnection(HttpToolsProtocol):
                     f"The body came at less than {limits.min_body_bytes_per_s} bytes a second.\n"
                 )
                 self.end(b"408 Request Timeout", message.encode(), "slow_body")
+        elif self._is_idle():
+            if now - self.since > limits.idle_timeout_s:
+                self.transport.close()
         elif self._waits_for_header() and now - self.since > limits.header_timeout_s:
             message = f"The header took more than {limits.header_timeout_s:.0f} seconds.\n"
             self.end(b"408 Request Timeout", message.encode(), "slow_header")
@@ -162,6 +240,11 @@ class LimitedConnection(HttpToolsProtocol):
         has_begun = self.header_bytes > 0 or self.cycle is None
         return self.in_header and has_begun and self._answers_nothing()
 
+    def _is_idle(self) -> bool:
+        """Tell whether the last answer is out and nothing came since."""
+        has_served = self.cycle is not None and self.cycle.response_complete
+        return has_served and self.in_header and self.header_bytes == 0
+
     def _answers_nothing(self) -> bool:
         """Tell whether no request waits for its answer."""
         return self.cycle is None or self.cycle.response_complete
@@ -175,7 +258,7 @@ class LimitedConnection(HttpToolsProtocol):
             and one is not self
             and not one.transport.is_closing()
             and one.header_bytes == 0
-            and (one.cycle is None or one.cycle.response_complete)
+            and one._answers_nothing()  # noqa: SLF001 - another of the same class
         ]
         if not idle:
             return False

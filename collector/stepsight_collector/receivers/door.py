@@ -43,7 +43,7 @@ class Door:
         self.quotas = quotas or Quotas()
         self.budget = MemoryBudget(max_in_flight_bytes)
         self.shares: Shares | None = None
-        self._turns = Turns()
+        self.turns = Turns()
 
     def admit(
         self, authorization: str | None = None, instrumentation_key: str | None = None
@@ -54,7 +54,9 @@ class Door:
         `BusyError` if the log is nearly full and the project is the one that filled it.
         """
         project = self.access.project_for_write(authorization, instrumentation_key)
-        self.check(project)
+        self.quotas.check(project)
+        if self.shares is not None:
+            self.shares.check(project)
         return project
 
     def check(self, project: str) -> None:
@@ -72,7 +74,7 @@ class Door:
 
     def turn(self, project: str) -> AbstractAsyncContextManager[None]:
         """Wait for the project's turn to have a request worked on."""
-        return self._turns.turn(project)
+        return self.turns.turn(project)
 
     def charge(self, project: str, size_bytes: int, records: int) -> None:
         """Count a request that was kept against its project's quota."""

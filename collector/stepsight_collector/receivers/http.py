@@ -9,18 +9,13 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from stepsight_collector.errors import (
     AccessError,
     BusyError,
-    CollectorError,
-    ForbiddenError,
     MalformedError,
-    QuotaError,
     StorageError,
-    TooLargeError,
     UnsupportedError,
 )
 from stepsight_collector.receivers import rpc_status
@@ -31,6 +26,13 @@ from stepsight_collector.receivers.body import (
     decoded,
     read_body,
 )
+from stepsight_collector.receivers.otlp_answers import (
+    PROTOBUF,
+    collector_failed,
+    failure,
+    refusal,
+    success,
+)
 from stepsight_collector.receivers.otlp_json import json_to_protobuf
 
 if TYPE_CHECKING:
@@ -40,12 +42,11 @@ if TYPE_CHECKING:
     from stepsight_collector.receivers.breeze import BreezeRoutes
     from stepsight_collector.receivers.door import Door
     from stepsight_collector.receivers.ingest import Ingest
-    from stepsight_collector.receivers.judge import Judged
     from stepsight_collector.wal import Signal
 
-__all__ = ["HealthPages", "build_otlp_app"]
+__all__ = ["SIGNAL_OF_PATH", "HealthPages", "build_otlp_app"]
 
-_SIGNAL_OF_PATH: dict[str, Signal] = {
+SIGNAL_OF_PATH: dict[str, Signal] = {
     "/v1/logs": "logs",
     "/v1/traces": "traces",
     "/v1/metrics": "metrics",
@@ -55,7 +56,7 @@ _NO_PROFILES = (
     "Profiles are not stored here. Send logs, traces and metrics; take the profiles exporter out."
 )
 _HEALTH_PATHS = ("/healthz", "/readyz", "/metrics")
-_PROTOBUF, _JSON, _TEXT = "application/x-protobuf", JSON, "text/plain; charset=utf-8"
+_TEXT = "text/plain; charset=utf-8"
 _UTF8 = frozenset(("utf-8", "utf8", "us-ascii"))
 # What a JSON request takes while it is read, in its own sizes: 10 usually, 60 if it is made for it.
 _JSON_FACTOR = 40
@@ -89,7 +90,7 @@ class _Otlp:
     @property
     def paths(self) -> tuple[str, ...]:
         """Every path that is served."""
-        return (*_SIGNAL_OF_PATH, *(self.breeze.paths if self.breeze else ()), *_HEALTH_PATHS)
+        return (*SIGNAL_OF_PATH, *(self.breeze.paths if self.breeze else ()), *_HEALTH_PATHS)
 
 
 def build_otlp_app(
@@ -115,7 +116,7 @@ def build_otlp_app(
             if time.monotonic() - logged_at >= _LOG_INTERVAL_S:
                 logged_at = time.monotonic()
                 _log.exception("request to %s failed", scope["path"])
-            answer = _failure(_JSON, 500, rpc_status.INTERNAL, "The collector failed; see its log.")
+            answer = collector_failed()
         await send_answer(send, answer)
 
     return app
@@ -123,7 +124,7 @@ def build_otlp_app(
 
 async def _answer(scope: MutableMapping[str, Any], receive: Receive, otlp: _Otlp) -> Answer:
     path, method = fold_path(scope["path"]), scope["method"]
-    signal = _SIGNAL_OF_PATH.get(path)
+    signal = SIGNAL_OF_PATH.get(path)
     if signal is not None:
         if method != "POST":
             return _not_allowed(path, method, "POST")
@@ -142,10 +143,10 @@ def _page(path: str, method: str, headers: dict[bytes, bytes], otlp: _Otlp) -> A
             return _not_allowed(path, method, "GET, HEAD")
         return _health(path, headers, otlp)
     if path == _PROFILES_PATH:
-        return _failure(_JSON, 501, rpc_status.UNIMPLEMENTED, _NO_PROFILES)
+        return failure(JSON, 501, rpc_status.UNIMPLEMENTED, _NO_PROFILES)
     known = ", ".join(otlp.paths)
     message = f"There is nothing at {path[:200]}. This port serves {known}."
-    return _failure(_JSON, 404, rpc_status.NOT_FOUND, message)
+    return failure(JSON, 404, rpc_status.NOT_FOUND, message)
 
 
 async def _export(
@@ -155,31 +156,43 @@ async def _export(
     content_type = (
         headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
     )
-    answer_type = _JSON if content_type == _JSON else _PROTOBUF
+    answer_type = JSON if content_type == JSON else PROTOBUF
+    door = otlp.door
     is_counted = False  # Ingest.accept counts what it was given
     try:
         _check_content_type(content_type, headers[b"content-type"] if content_type else b"")
         limit = otlp.ingest.max_body_bytes
-        if content_type == _JSON:
+        if content_type == JSON:
             limit = min(limit, otlp.max_json_bytes)
-        project = otlp.door.admit(authorization(headers))
-        with await otlp.door.room(project, declared_bytes(headers, limit)) as hold:
+        project = door.admit(authorization(headers))
+        size_bytes = declared_bytes(headers, limit)
+        # Neither coroutines nor context managers where nobody has to wait: see ingest-cost.md.
+        hold = door.budget.reserve_now(project, size_bytes)
+        if hold is None:
+            hold = await door.room(project, size_bytes)
+        try:
             body = await read_body(receive, limit, hold)
-            async with otlp.door.turn(project):
+            if not door.turns.takes_one():
+                await door.turns.wait(project)
+            try:
                 body = await decoded(body, headers, limit, hold, otlp.ingest)
-                if content_type == _JSON:
+                if content_type == JSON:
                     hold.grow(_JSON_FACTOR * len(body))
                     text = body
                     body = await otlp.ingest.decode(lambda _: json_to_protobuf(signal, text), text)
                 is_counted = True
                 client = headers.get(b"user-agent", b"").decode("latin-1")
                 judged = await otlp.ingest.accept(signal, body, client, project)
+            finally:
+                door.turns.end()
+        finally:
+            hold.release()
     except (AccessError, BusyError, MalformedError, StorageError, UnsupportedError) as exc:
         if not is_counted:
             otlp.ingest.count_rejected(signal, exc)
-        return _refusal(answer_type, exc)
-    otlp.door.charge(project, len(body), judged.records)
-    return Answer(200, answer_type, _success(signal, answer_type, judged))
+        return refusal(answer_type, exc)
+    door.charge(project, len(body), judged.records)
+    return success(signal, answer_type, judged)
 
 
 def authorization(headers: dict[bytes, bytes]) -> str | None:
@@ -190,9 +203,9 @@ def authorization(headers: dict[bytes, bytes]) -> str | None:
 
 def _check_content_type(content_type: str, header: bytes) -> None:
     """Raise `UnsupportedError` for what is neither protobuf nor JSON in UTF-8."""
-    if content_type not in {_PROTOBUF, _JSON}:
+    if content_type not in {PROTOBUF, JSON}:
         raise UnsupportedError(
-            f'Content-Type must be {_PROTOBUF} or {_JSON}, got "{content_type[:100]}".'
+            f'Content-Type must be {PROTOBUF} or {JSON}, got "{content_type[:100]}".'
         )
     if b"charset" not in header.lower():
         return
@@ -202,53 +215,10 @@ def _check_content_type(content_type: str, header: bytes) -> None:
             raise UnsupportedError(f'The charset must be utf-8, got "{value[:40].strip()}".')
 
 
-def _success(signal: Signal, answer_type: str, judged: Judged) -> bytes:
-    """Encode the answer to a request of which something was kept."""
-    if judged.reason:
-        if answer_type == _JSON:
-            return rpc_status.encode_partial_success_json(signal, judged.rejected, judged.reason)
-        return rpc_status.encode_partial_success(judged.rejected, judged.reason)
-    return b"{}" if answer_type == _JSON else b""
-
-
-# The first class that an error is of decides.
-_STATUSES: tuple[tuple[type[CollectorError], int], ...] = (
-    (ForbiddenError, 403),
-    (AccessError, 401),
-    (QuotaError, 429),
-    (BusyError, 503),
-    (StorageError, 503),
-    (TooLargeError, 413),
-    (UnsupportedError, 415),
-)
-
-
-def _refusal(content_type: str, exc: CollectorError) -> Answer:
-    """Map an error to status, body and headers."""
-    status = next((status for kind, status in _STATUSES if isinstance(exc, kind)), 400)
-    retry_after_s = getattr(exc, "retry_after_s", None)
-    return _failure(content_type, status, rpc_status.code_of(exc), str(exc), retry_after_s)
-
-
-def _failure(
-    content_type: str, status: int, code: int, message: str, retry_after_s: int | None = None
-) -> Answer:
-    if content_type == _JSON:
-        body = rpc_status.encode_status_json(code, message)
-    else:
-        body = rpc_status.encode_status(code, message, retry_after_s)
-    headers: list[tuple[bytes, bytes]] = []
-    if retry_after_s is not None:
-        headers.append((b"retry-after", str(retry_after_s).encode()))
-    if status == HTTPStatus.UNAUTHORIZED:
-        headers.append((b"www-authenticate", b'Bearer realm="stepsight"'))
-    return Answer(status, content_type, body, tuple(headers))
-
-
 def _not_allowed(path: str, method: str, allowed: str) -> Answer:
     message = f"{path} takes {allowed}, not {method[:20]}."
     body = rpc_status.encode_status_json(rpc_status.INVALID_ARGUMENT, message)
-    return Answer(405, _JSON, body, ((b"allow", allowed.encode()),))
+    return Answer(405, JSON, body, ((b"allow", allowed.encode()),))
 
 
 def _health(path: str, headers: dict[bytes, bytes], otlp: _Otlp) -> Answer:
@@ -258,7 +228,7 @@ def _health(path: str, headers: dict[bytes, bytes], otlp: _Otlp) -> Answer:
             try:
                 otlp.door.access.may_read(authorization(headers))
             except AccessError as exc:
-                return _refusal(_JSON, exc)
+                return refusal(JSON, exc)
         return Answer(200, "text/plain; version=0.0.4; charset=utf-8", pages.metrics_text())
     reason = pages.why_not_ready() if path == "/readyz" else None
     if reason is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from stepsight_collector.errors import (
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from stepsight_collector.metrics import Metrics
     from stepsight_collector.receivers.resend import Resends
 
-__all__ = ["Ingest"]
+__all__ = ["Begun", "Ingest"]
 
 T = TypeVar("T")
 
@@ -41,6 +41,16 @@ _INLINE_BYTES = 64 * 1024
 _JUDGED_INLINE_BYTES = 1 << 20
 _THREADS = 2
 _MAX_CLIENT_CHARS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A request on its way to the disk, see `Ingest.begin`. `key` is the one of `Resends`."""
+
+    signal: Signal
+    judged: Judged
+    key: int | None
+    done: asyncio.Future[None]
 
 
 class Ingest:
@@ -100,11 +110,64 @@ class Ingest:
         except (MalformedError, StorageError) as exc:
             self._metrics.count_rejected(signal, _reason(exc))
             raise
+        self._count_kept(signal, judged)
+        return judged
+
+    def begin(self, signal: Signal, body: bytes, client: str, project: str) -> Begun | None:
+        """Queue a small request for the disk if nothing has to be waited for before.
+
+        None if `accept` has to decide about it: then nothing was counted and nothing kept.
+        Otherwise `end` has to follow once `done` is.
+        """
+        is_large = len(body) > min(_JUDGED_INLINE_BYTES, self.max_body_bytes)
+        if is_large or (self._disk is not None and self._disk.state != "ok"):
+            return None
+        try:
+            judged = judge(signal, body, self._record_limits)
+            key = None
+            if self._resends is not None:
+                key = self._resends.key_of_new(signal, project, judged.body)
+                if key is None:
+                    return None
+            if not judged.records:
+                return None
+            entry = Entry(
+                judged.body,
+                self._clock(),
+                project,
+                client[:_MAX_CLIENT_CHARS],
+                judged.nested,
+                judged.records,
+            )
+            done = self._wal.append(signal, entry)
+        except (MalformedError, StorageError):
+            return None
+        if key is not None and self._resends is not None:
+            self._resends.begin(key, done)
+        counters = self._metrics.signals[signal]
+        counters.received_requests += 1
+        counters.received_bytes += len(body)
+        self._metrics.count_agent(client)
+        return Begun(signal, judged, key, done)
+
+    def end(self, begun: Begun) -> Judged:
+        """Count what became of a request; raises what `accept` does."""
+        if begun.key is not None and self._resends is not None:
+            self._resends.end(begun.key, begun.done)
+        try:
+            begun.done.result()
+        except StorageError as exc:
+            self._metrics.count_rejected(begun.signal, _reason(exc))
+            raise
+        self._count_kept(begun.signal, begun.judged)
+        return begun.judged
+
+    def _count_kept(self, signal: Signal, judged: Judged) -> None:
+        counters = self._metrics.signals[signal]
         counters.accepted_requests += 1
         counters.accepted_records += judged.records
         counters.accepted_bytes += len(judged.body)
         counters.rejected_records += judged.rejected
-        return judged
 
     async def _judge(self, signal: Signal, body: bytes) -> Judged:
         """Decide what is kept: on the loop, for protobuf's parser keeps the interpreter lock.

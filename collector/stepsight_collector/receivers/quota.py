@@ -32,24 +32,29 @@ class Quota:
     records_per_s: int = 0
 
 
-class _Bucket:
-    """Fills at `rate` a second up to ten seconds' worth."""
+class _Account:
+    """What a project may still send, filled up to ten seconds' worth; below zero is a debt.
 
-    __slots__ = ("_at", "_left", "_rate")
+    Both buckets in one object, filled without a branch: this is done for every request. What has
+    no limit is a bucket without end.
+    """
 
-    def __init__(self, rate: int, now: float) -> None:
-        self._rate = rate
-        self._left = rate * _BURST_S
+    __slots__ = ("_at", "_most_bytes", "_most_records", "bytes_left", "quota", "records_left")
+
+    def __init__(self, quota: Quota, now: float) -> None:
+        self.quota = quota
+        self.bytes_left = self._most_bytes = quota.bytes_per_s * _BURST_S or math.inf
+        self.records_left = self._most_records = quota.records_per_s * _BURST_S or math.inf
         self._at = now
 
-    def wait_s(self, now: float) -> float:
-        """Return the seconds until something may be taken; 0 is now."""
-        self._left = min(self._rate * _BURST_S, self._left + (now - self._at) * self._rate)
-        self._at = now
-        return max(0.0, -self._left / self._rate)
-
-    def take(self, amount: int) -> None:
-        self._left -= amount
+    def has_debt(self, now: float) -> bool:
+        """Add what time has brought, and tell whether something is still owed."""
+        passed_s, self._at = now - self._at, now
+        of_bytes = self.bytes_left + passed_s * self.quota.bytes_per_s
+        of_records = self.records_left + passed_s * self.quota.records_per_s
+        self.bytes_left = min(of_bytes, self._most_bytes)
+        self.records_left = min(of_records, self._most_records)
+        return of_bytes < 0 or of_records < 0
 
 
 class Quotas:
@@ -64,14 +69,14 @@ class Quotas:
         self._default = default or Quota()
         self._of_project = dict(of_project or {})
         self._clock = clock
-        self._buckets: dict[str, tuple[_Bucket | None, _Bucket | None]] = {}
+        self._accounts: dict[str, _Account] = {}
         self._is_idle = self._default == Quota() and not self._of_project
 
     def replace(self, of_project: Mapping[str, Quota]) -> None:
         """Use other quotas of projects from now on; a project whose quota changed starts full."""
         for project in self._of_project.keys() | of_project.keys():
             if self._of_project.get(project) != of_project.get(project):
-                self._buckets.pop(project, None)
+                self._accounts.pop(project, None)
         self._of_project = dict(of_project)
         self._is_idle = self._default == Quota() and not self._of_project
 
@@ -80,37 +85,35 @@ class Quotas:
         if self._is_idle:
             return
         now = self._clock()
-        of_bytes, of_records = self._buckets_of(project, now)
-        for bucket, what in ((of_bytes, "bytes"), (of_records, "records")):
-            wait_s = bucket.wait_s(now) if bucket is not None else 0.0
-            if wait_s > 0:
-                quota = self._of_project.get(project, self._default)
-                rate = quota.bytes_per_s if what == "bytes" else quota.records_per_s
-                raise QuotaError(
-                    f'The project "{project}" may send {rate} {what} a second and has sent more. '
-                    f"Send again in {math.ceil(wait_s)} s.",
-                    math.ceil(wait_s),
-                )
+        account = self._accounts.get(project) or self._open(project, now)
+        if account.has_debt(now):
+            raise _debt(project, account)
 
     def take(self, project: str, size_bytes: int, records: int) -> None:
         """Charge what a request that was kept has cost."""
         if self._is_idle:
             return
-        of_bytes, of_records = self._buckets_of(project, self._clock())
-        if of_bytes is not None:
-            of_bytes.take(size_bytes)
-        if of_records is not None:
-            of_records.take(records)
+        account = self._accounts.get(project) or self._open(project, self._clock())
+        account.bytes_left -= size_bytes
+        account.records_left -= records
 
-    def _buckets_of(self, project: str, now: float) -> tuple[_Bucket | None, _Bucket | None]:
-        buckets = self._buckets.get(project)
-        if buckets is None:
-            if len(self._buckets) >= _FORGET_PROJECTS:
-                self._buckets.clear()
-            quota = self._of_project.get(project, self._default)
-            buckets = (
-                _Bucket(quota.bytes_per_s, now) if quota.bytes_per_s else None,
-                _Bucket(quota.records_per_s, now) if quota.records_per_s else None,
-            )
-            self._buckets[project] = buckets
-        return buckets
+    def _open(self, project: str, now: float) -> _Account:
+        """Begin with full buckets."""
+        if len(self._accounts) >= _FORGET_PROJECTS:
+            self._accounts.clear()
+        account = _Account(self._of_project.get(project, self._default), now)
+        self._accounts[project] = account
+        return account
+
+
+def _debt(project: str, account: _Account) -> QuotaError:
+    if account.bytes_left < 0:
+        left, rate, what = account.bytes_left, account.quota.bytes_per_s, "bytes"
+    else:
+        left, rate, what = account.records_left, account.quota.records_per_s, "records"
+    wait_s = math.ceil(-left / rate)
+    return QuotaError(
+        f'The project "{project}" may send {rate} {what} a second and has sent more. '
+        f"Send again in {wait_s} s.",
+        wait_s,
+    )

@@ -69,11 +69,24 @@ class Resends:
         try:
             await future
         finally:
-            if self._pending.get(key) is future:
-                del self._pending[key]
-            if future.done() and not future.cancelled() and future.exception() is None:
-                self._add(key)
+            self.end(key, future)
         return True
+
+    def key_of_new(self, signal: Signal, project: str, body: bytes) -> int | None:
+        """Return the key of a request for `begin` and `end`; None if `keep` must look at it."""
+        key = self._key(signal, project, body)
+        return None if self._knows(key) else key
+
+    def begin(self, key: int, future: asyncio.Future[None]) -> None:
+        """Note that a new request is on its way to the disk; `end` has to follow."""
+        self._pending[key] = future
+
+    def end(self, key: int, future: asyncio.Future[None]) -> None:
+        """Note what became of it."""
+        if self._pending.get(key) is future:
+            del self._pending[key]
+        if future.done() and not future.cancelled() and future.exception() is None:
+            self._add(key)
 
     def remember(self, signal: Signal, entry: Entry) -> None:
         """Take an entry of the write-ahead log into the window, at start."""

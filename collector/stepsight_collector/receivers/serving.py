@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
 
+    from stepsight_collector.receivers.short_way import ShortWay
+
 __all__ = ["HttpServer", "bind"]
 
 _BACKLOG = 2048
@@ -92,7 +94,8 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """A uvicorn server on a bound socket, in the running event loop.
 
-    `cut` counts the connections that were ended, by reason.
+    `cut` counts the connections that were ended, by reason. `short` answers what it can beside
+    the application.
     """
 
     def __init__(
@@ -102,12 +105,15 @@ class HttpServer:
         limits: ConnectionLimits | None = None,
         tls: ssl.SSLContext | None = None,
         cut: Counter[str] | None = None,
+        *,
+        short: ShortWay | None = None,
     ) -> None:
         self.port: int = bound.getsockname()[1]
         self._socket = bound
         self._task: asyncio.Task[None] | None = None
         limits = limits or ConnectionLimits()
-        connection = type("_Connection", (LimitedConnection,), {"limits": limits, "cut": cut})
+        own = {"limits": limits, "cut": cut, "short": short}
+        connection = type("_Connection", (LimitedConnection,), own)
         config = uvicorn.Config(
             app,
             http=connection,
@@ -117,7 +123,6 @@ class HttpServer:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_keep_alive=limits.idle_timeout_s,
             timeout_graceful_shutdown=_GRACE_S,
         )
         self._server = _Server(config, tls, limits.header_timeout_s)

@@ -55,7 +55,8 @@ class Shares:
     def take(self, project: str, size_bytes: int) -> None:
         """Note what a project sent."""
         now = self._clock()
-        self._sent[project] = (self._lately(project, now) + size_bytes, now)
+        size, at = self._sent.get(project, (0.0, now))
+        self._sent[project] = (size * math.exp2((at - now) / _HALF_LIFE_S) + size_bytes, now)
 
     def _lately(self, project: str, now: float) -> float:
         size, at = self._sent.get(project, (0.0, now))
