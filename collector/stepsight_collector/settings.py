@@ -93,7 +93,7 @@ ROWS: tuple[SettingRow, ...] = (
     SettingRow("max_body_bytes", "STEPSIGHT_MAX_BODY_BYTES", "whole", 64 * _MIB, "bytes",
                "Largest request over HTTP, before and after decompression.",
                "--max-body-bytes", 1),
-    SettingRow("max_grpc_message_bytes", "STEPSIGHT_MAX_GRPC_MESSAGE_BYTES", "whole", 24 * _MIB,
+    SettingRow("max_grpc_message_bytes", "STEPSIGHT_MAX_GRPC_MESSAGE_BYTES", "whole", 16 * _MIB,
                "bytes", "Largest request over gRPC, before and after decompression; each one that "
                "is being read takes as much of the memory for requests.",
                "--max-grpc-message-bytes", 1),
@@ -131,7 +131,7 @@ ROWS: tuple[SettingRow, ...] = (
                "--min-body-bytes-per-s", 1),
     SettingRow("idle_timeout_s", "STEPSIGHT_IDLE_TIMEOUT_S", "whole", 75, "seconds",
                "How long a connection is kept without a request.", "--idle-timeout-s", 1),
-    SettingRow("wal_segment_bytes", "STEPSIGHT_WAL_SEGMENT_BYTES", "whole", 16 * _MIB, "bytes",
+    SettingRow("wal_segment_bytes", "STEPSIGHT_WAL_SEGMENT_BYTES", "whole", 24 * _MIB, "bytes",
                "Size at which a segment of the write-ahead log is cut.", "--wal-segment-bytes", 1),
     SettingRow("wal_segment_records", "STEPSIGHT_WAL_SEGMENT_RECORDS", "whole", 1_000_000,
                "records", "Number of records at which a segment is cut.",

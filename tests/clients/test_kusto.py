@@ -39,6 +39,9 @@ _VIEW = "that parser does not look for views by pattern; the documentation's exa
 SYNTAX = {
     "in~ and !in take a query for their list": _NAME,
     "a null severity differs from every number": _NAME,
+    "array_sort of several arrays in a dimension, where only some are named": (
+        "one name may stand in parentheses here; there it takes two"
+    ),
 }
 VERDICTS = {
     "make_timespan of hours and minutes, with seconds, with days": (
@@ -93,6 +96,17 @@ SILENT_THERE = {
         "traces | extend x = guid(123)",
         "traces | extend x = timespan(25:00:00)",
         "traces | summarize percentile(severityLevel, 150)",
+    },
+    "times that the engine cannot hold": {
+        "traces | extend t = coalesce(timestamp, datetime(9999-12-31))",
+        "range t from datetime(2262-04-01) to datetime(2262-05-01) step 1d",
+        "datatable(t:datetime)[datetime(0001-01-01)]",
+        "let old = datetime(1600-01-01); print startofday(old)",
+    },
+    "several results of one call are columns of extend, project and print": {
+        'traces | where array_sort_asc(customDimensions.a, customDimensions.b) == ""',
+        "print x = strlen(tostring(array_sort_asc(dynamic([2, 1]), dynamic([1, 2]))))",
+        "print array_sort_asc(dynamic([2, 1]), now() > now(1h) or rand() > 1)",
     },
     "nothing is asked for": {
         "",
