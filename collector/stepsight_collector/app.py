@@ -123,25 +123,7 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     parts.push_async_callback(ui.stop)
     await ui.start()
     parts.push_async_callback(queries.stop)
-    parts.push_async_callback(loader.stop)
-    await loader.start()
-    parts.push_async_callback(_drain, loader, wal, settings.drain_timeout_s)
-    parts.push_async_callback(wal.close)
-    resends = _resends(settings)
-    if resends is None:
-        await wal.start(loader.submit)
-    else:
-        await wal.start(loader.submit, resends.remember)
-
-    ingest = Ingest(
-        wal,
-        metrics,
-        settings.max_body_bytes,
-        record_limits=record_limits(settings),
-        resends=resends,
-        disk=disk,
-    )
-    parts.callback(ingest.close)
+    ingest = await _start_wal(settings, wal, loader, parts, metrics=metrics, disk=disk)
     observer = Observer(store, wal, metrics, disk, settings.self_metrics_interval_s)
     parts.push_async_callback(observer.stop)
     await observer.start(ingest)
@@ -166,6 +148,38 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     status.endpoints = Endpoints.of(settings.host, grpc_port, otlp.port, ui.port, scheme)
     parts.callback(_write_ready_file(settings, status.endpoints))
     return status.endpoints
+
+
+async def _start_wal(
+    settings: Settings,
+    wal: Wal,
+    loader: Loader,
+    parts: AsyncExitStack,
+    *,
+    metrics: Metrics,
+    disk: DiskWatch,
+) -> Ingest:
+    """Open the log with the loader behind it; what it still holds is loaded first."""
+    parts.push_async_callback(loader.stop)
+    await loader.start()
+    parts.push_async_callback(_drain, loader, wal, settings.drain_timeout_s)
+    parts.push_async_callback(wal.close)
+    resends = _resends(settings)
+    if resends is None:
+        await wal.start(loader.submit)
+    else:
+        await wal.start(loader.submit, resends.remember)
+
+    ingest = Ingest(
+        wal,
+        metrics,
+        settings.max_body_bytes,
+        record_limits=record_limits(settings),
+        resends=resends,
+        disk=disk,
+    )
+    parts.callback(ingest.close)
+    return ingest
 
 
 def _bind_sockets(settings: Settings, parts: AsyncExitStack) -> tuple[socket.socket, socket.socket]:

@@ -225,6 +225,22 @@ def test_compiling_takes_less_than_its_budget() -> None:
     assert sorted(times)[int(len(times) * 0.95)] < COMPILE_BUDGET_S
 
 
+def test_a_query_too_long_with_the_text_of_its_views_names_them(kql_store: Store) -> None:
+    one = compile_kql("dependencies")
+    many = f"union {', '.join(['(dependencies)'] * 30)}"
+    compiled = compile_kql(f"{many} | count")
+    whole = compile_kql(many)
+
+    assert "FROM otel_traces" in one.sql
+    assert "FROM otel_traces" in compiled.sql  # few columns are read: it is short enough
+    assert "FROM otel_traces" not in whole.sql
+    assert "FROM `dependencies`" in whole.sql
+    single = len(run_kql(kql_store, "dependencies").rows)
+    assert single
+    assert run_kql(kql_store, f"{many} | count").rows == [[30 * single]]
+    assert len(run_kql(kql_store, many).rows) == 30 * single
+
+
 def test_a_long_pipeline_runs(kql_store: Store) -> None:
     stages = " | ".join(f"extend a{n} = a{n - 1} + 1 | where a{n} > 0" for n in range(1, 31))
 
