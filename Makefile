@@ -40,7 +40,7 @@ docs: $(STAMP)  ## pages that are made from code, and answers to queries; leaves
 soak: $(STAMP)  ## kill -9, a full store and a refusing one, under load; SOAK="--kills 200 --seconds 120"
 	PYTHONPATH=tests/support $(BIN)/python bench/soak.py $(SOAK)
 
-$(STAMP): pyproject.toml
+$(STAMP): pyproject.toml hatch_build.py $(wildcard collector/native/Cargo.* collector/native/src/*.rs)
 	@test -d $(VENV) || $(PYTHON) -m venv $(VENV)
 	@echo "Installing stepsight and its dependencies into $(VENV) ..."
 	@$(BIN)/pip install -q --disable-pip-version-check -e '.[dev]'

@@ -1,7 +1,8 @@
 """Decide what of an OTLP request is kept: all of it, a part of it, or nothing.
 
-The rule is check.py's one pass of protobuf's C parser over the whole request. Two kinds of requests
-are taken apart first (split.py):
+Most requests are valid and within all limits, which the native library sees in one pass. For the
+others the rule is check.py's one pass of protobuf's C parser over the whole request. Two kinds of
+these are taken apart first (split.py):
 
 * *Large ones.* A parsed record takes up to 90 times its bytes in memory (a span of two bytes takes
   170), so that 64 MiB could take 6 GB. Parts of 1 MiB are parsed one after the other.
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from operator import sub
 from typing import TYPE_CHECKING, Any
 
+from stepsight_collector import native
 from stepsight_collector.errors import MalformedError, TooLargeError
 from stepsight_collector.receivers.check import MAX_GROUPS, REQUEST_TYPES, check
 from stepsight_collector.receivers.split import Part, has_more_elements, split_request
@@ -67,6 +69,12 @@ def judge(signal: Signal, body: bytes, limits: RecordLimits | None = None) -> Ju
     records. Takes memory of about 90 MiB at most, beside the body. Thread-safe.
     """
     limits = limits or RecordLimits()
+    # What is no longer than twice its elements cannot have more of them.
+    records = native.check(signal, body, min(limits.max_record_bytes, 2 * limits.max_elements))
+    if records is not None:
+        if records > limits.max_records:
+            raise _too_many(limits)
+        return Judged(body, records, nested=False)
     if len(body) <= min(_PART_BYTES, limits.max_record_bytes, 2 * limits.max_elements):
         try:
             checked = check(signal, body)

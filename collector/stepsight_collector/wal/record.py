@@ -10,6 +10,8 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from stepsight_collector import native
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -86,7 +88,7 @@ def encode_entry(entry: Entry) -> tuple[bytes, bytes]:
             b"\x3a" + encode_varint(len(entry.request)),
         )
     )
-    crc = zlib.crc32(entry.request, zlib.crc32(fields))
+    crc = native.crc32(entry.request, native.crc32(fields))
     length = _CRC_FIELD_BYTES + len(fields) + len(entry.request)
     head = b"".join((encode_varint(length), b"\x0d", crc.to_bytes(4, "little"), fields))
     return head, entry.request
