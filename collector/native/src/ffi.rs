@@ -2,13 +2,27 @@
 //!
 //! Pointers and lengths come from Python objects that outlive the call.
 
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::{FromRawFd, RawFd};
+use std::panic::catch_unwind;
 use std::slice;
 
 use crate::check::check;
-use crate::Signal;
+use crate::rows::write_rows;
+use crate::{Signal, Unusual};
 
 /// Number of this interface; the Python side refuses a library of another one.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
+
+/// Answers of [`stepsight_write_rows`] that are no number of rows; below them are errors of the
+/// system, as the last one less the error's number.
+const UNUSUAL: i64 = -1;
+const PANICKED: i64 = -2;
+const EIO: i32 = 5;
+/// Small enough to stay in the cache, large enough for few calls of the kernel.
+const OUT_BYTES: usize = 256 << 10;
 
 /// Which interface this library has.
 #[no_mangle]
@@ -43,6 +57,36 @@ pub unsafe extern "C" fn stepsight_crc32(data: *const u8, length: usize, seed: u
     // SAFETY: promised by the caller.
     hasher.update(unsafe { bytes(data, length) });
     hasher.finalize()
+}
+
+/// Write a segment's rows as a block of ClickHouse's Native format; returns how many there are, or
+/// [`UNUSUAL`], [`PANICKED`], or an error of the system. See [`write_rows`].
+///
+/// # Safety
+/// `segment` points to `length` bytes. `descriptor` is an open file that stays open.
+#[no_mangle]
+pub unsafe extern "C" fn stepsight_write_rows(
+    signal: u32,
+    segment: *const u8,
+    length: usize,
+    descriptor: RawFd,
+) -> i64 {
+    // SAFETY: promised by the caller.
+    let segment = unsafe { bytes(segment, length) };
+    // SAFETY: promised by the caller; not dropped, so it stays the caller's to close.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(descriptor) });
+    let Some(signal) = signal_of(signal) else { return UNUSUAL };
+    let written = catch_unwind(|| {
+        let mut out = BufWriter::with_capacity(OUT_BYTES, &*file);
+        let rows = write_rows(signal, segment, &mut out)?;
+        Ok(rows.and_then(|rows| out.flush().map(|()| rows)))
+    });
+    match written {
+        Ok(Ok(Ok(rows))) => rows as i64,
+        Ok(Ok(Err(error))) => PANICKED - i64::from(error.raw_os_error().unwrap_or(EIO)),
+        Ok(Err(Unusual)) => UNUSUAL,
+        Err(_) => PANICKED,
+    }
 }
 
 /// # Safety

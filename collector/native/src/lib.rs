@@ -7,9 +7,18 @@
 
 #![deny(unsafe_code)]
 
+pub mod any_value;
+pub mod attributes;
 pub mod check;
+pub mod columns;
 #[allow(unsafe_code)]
 mod ffi;
+pub mod float_text;
+pub mod groups;
+pub mod logs;
+pub mod native_format;
+pub mod rows;
+pub mod segment;
 pub mod wire;
 
 /// Signals as the C interface numbers them.

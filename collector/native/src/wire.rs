@@ -108,6 +108,27 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Which fields of a message were there, to find one that may not occur twice and does.
+///
+/// Protobuf joins or replaces what comes twice; that is [`Unusual`] here.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Once {
+    seen: u32,
+}
+
+impl Once {
+    /// Note a field. Numbers above 31, which no message of ours has, are not noted.
+    #[inline]
+    pub fn see(&mut self, number: u32) -> Result<(), Unusual> {
+        let bit = 1u32.checked_shl(number).unwrap_or(0);
+        if self.seen & bit != 0 {
+            return Err(Unusual);
+        }
+        self.seen |= bit;
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +157,13 @@ mod tests {
         ] {
             assert_eq!(Fields::of(message).next_field(), Err(Unusual), "{message:x?}");
         }
+    }
+
+    #[test]
+    fn a_field_that_comes_twice_is_unusual() {
+        let mut once = Once::default();
+        assert_eq!([once.see(1), once.see(31), once.see(40), once.see(40)], [Ok(()); 4]);
+        assert_eq!(once.see(31), Err(Unusual));
     }
 
     #[test]

@@ -7,6 +7,8 @@ checkout without a Rust compiler has none. One that is there and does not fit is
 from __future__ import annotations
 
 import ctypes
+import logging
+import os
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,13 +16,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stepsight_collector.wal import Signal
 
-__all__ = ["check", "crc32", "is_there"]
+__all__ = ["check", "crc32", "is_there", "write_rows"]
 
-_INTERFACE = 1
+_INTERFACE = 2
 _FILE = Path(__file__).with_name("stepsight_native.so")
 _NUMBERS: dict[Signal, int] = {"logs": 0, "traces": 1, "metrics": 2}
+_log = logging.getLogger("stepsight.native")
 # Above, a call lets other threads run meanwhile; below, letting them costs more than the call.
 _BRIEF_BYTES = 64 << 10
+# What stepsight_write_rows answers instead of a number of rows.
+_UNUSUAL, _PANICKED = -1, -2
 
 
 def _load(kind: type[ctypes.CDLL]) -> ctypes.CDLL | None:
@@ -43,6 +48,13 @@ def _load(kind: type[ctypes.CDLL]) -> ctypes.CDLL | None:
     library.stepsight_check.restype = ctypes.c_int64
     library.stepsight_crc32.argtypes = (ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint32)
     library.stepsight_crc32.restype = ctypes.c_uint32
+    library.stepsight_write_rows.argtypes = (
+        ctypes.c_uint32,
+        ctypes.c_char_p,
+        ctypes.c_size_t,
+        ctypes.c_int,
+    )
+    library.stepsight_write_rows.restype = ctypes.c_int64
     return library
 
 
@@ -73,3 +85,20 @@ def crc32(data: bytes, seed: int = 0) -> int:
         return zlib.crc32(data, seed)
     checksum: int = library.stepsight_crc32(data, len(data), seed)
     return checksum
+
+
+def write_rows(signal: Signal, segment: bytes, descriptor: int) -> int | None:
+    """Write a segment's rows to an open file as a block of ClickHouse's Native format.
+
+    Returns how many there are. None, which depends on the segment's bytes alone, if the segment is
+    to be left to the store's views. Raises OSError, and then part of the block may be written.
+    """
+    if _long is None:
+        return None
+    rows: int = _long.stepsight_write_rows(_NUMBERS[signal], segment, len(segment), descriptor)
+    if rows < _PANICKED:
+        error = _PANICKED - rows
+        raise OSError(error, os.strerror(error))
+    if rows == _PANICKED:
+        _log.error("the native library cannot make rows of a segment of %s; a bug", signal)
+    return rows if rows > _UNUSUAL else None

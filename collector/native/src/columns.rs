@@ -1,0 +1,430 @@
+//! Columns of a block as they are built, in the bytes of ClickHouse's Native format.
+//!
+//! Source: ClickHouse, src/DataTypes/Serializations; tried with `SELECT … FORMAT Native`.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+/// Low cardinality: keys of this column only, in a dictionary of its own.
+const DICTIONARY_VERSION: u64 = 1;
+const ADDITIONAL_KEYS: u64 = 1 << 9;
+const NEW_DICTIONARY: u64 = 1 << 10;
+/// Repeated bytes are written in pieces of about so many, which stay in the cache.
+const PIECE_BYTES: usize = 32 << 10;
+
+/// What can be written as a column.
+pub trait Column {
+    /// What stands before all data, however deep in arrays and maps the column is.
+    fn write_prefix(&self, _out: &mut dyn Write) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// The values of all rows.
+    fn write_data(&self, out: &mut dyn Write) -> io::Result<()>;
+}
+
+/// Numbers of one width, little-endian.
+#[derive(Debug, Default)]
+pub struct Numbers {
+    bytes: Vec<u8>,
+}
+
+impl Numbers {
+    /// Append a UInt8.
+    #[inline]
+    pub fn push_u8(&mut self, number: u8) {
+        self.bytes.push(number);
+    }
+
+    /// Append a UInt32.
+    #[inline]
+    pub fn push_u32(&mut self, number: u32) {
+        self.bytes.extend_from_slice(&number.to_le_bytes());
+    }
+
+    /// Append a UInt64 or a DateTime64.
+    #[inline]
+    pub fn push_u64(&mut self, number: u64) {
+        self.bytes.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
+impl Column for Numbers {
+    fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.bytes)
+    }
+}
+
+/// A column of String: each text after its length.
+#[derive(Debug, Default)]
+pub struct Texts {
+    bytes: Vec<u8>,
+}
+
+impl Texts {
+    /// Append a text.
+    #[inline]
+    pub fn push(&mut self, text: &[u8]) {
+        push_length(text.len(), &mut self.bytes);
+        self.bytes.extend_from_slice(text);
+    }
+
+    /// Append a text that has its length before it already, in the fewest bytes.
+    #[inline]
+    pub fn push_encoded(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+    }
+
+    /// Append bytes as lowercase hexadecimal digits.
+    #[inline]
+    pub fn push_hex(&mut self, bytes: &[u8]) {
+        push_length(2 * bytes.len(), &mut self.bytes);
+        self.bytes.extend(bytes.iter().flat_map(|byte| HEX[usize::from(*byte)]));
+    }
+
+    /// All texts with their lengths.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Column for Texts {
+    fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
+        out.write_all(&self.bytes)
+    }
+}
+
+const HEX: [[u8; 2]; 256] = {
+    let digits = b"0123456789abcdef";
+    let mut all = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        all[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    all
+};
+
+#[inline]
+fn push_length(length: usize, bytes: &mut Vec<u8>) {
+    let mut rest = length;
+    while rest >= 0x80 {
+        bytes.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    bytes.push(rest as u8);
+}
+
+/// The different texts of a column of LowCardinality(String). The empty one is number 0, as in
+/// the engine.
+#[derive(Debug)]
+pub struct Dictionary<'a> {
+    texts: Vec<&'a [u8]>,
+    numbers: HashMap<&'a [u8], u32>,
+    last: u32,
+}
+
+impl<'a> Dictionary<'a> {
+    /// Begin with texts that get the numbers from 1 on.
+    pub fn of(texts: &[&'a [u8]]) -> Self {
+        let mut dictionary =
+            Dictionary { texts: vec![b""], numbers: HashMap::from([(&b""[..], 0)]), last: 0 };
+        for text in texts {
+            dictionary.look_up(text);
+        }
+        dictionary
+    }
+
+    /// The number of a text; fast if it is that of the last one or empty.
+    #[inline]
+    pub fn number(&mut self, text: &'a [u8]) -> u32 {
+        if text.is_empty() {
+            return 0;
+        }
+        if !self.is(self.last, text) {
+            self.last = self.look_up(text);
+        }
+        self.last
+    }
+
+    /// The number of a text of which one is guessed.
+    #[inline]
+    pub fn number_like(&mut self, guess: Option<u32>, text: &'a [u8]) -> u32 {
+        match guess {
+            Some(number) if self.is(number, text) => number,
+            _ => self.look_up(text),
+        }
+    }
+
+    #[inline]
+    fn is(&self, number: u32, text: &[u8]) -> bool {
+        self.texts.get(number as usize).is_some_and(|known| *known == text)
+    }
+
+    fn look_up(&mut self, text: &'a [u8]) -> u32 {
+        let next = self.texts.len() as u32;
+        let number = *self.numbers.entry(text).or_insert(next);
+        if number == next {
+            self.texts.push(text);
+        }
+        number
+    }
+
+    /// The logarithm of the bytes that an index takes.
+    fn width(&self) -> u8 {
+        match self.texts.len() {
+            0..=0x100 => 0,
+            0x101..=0x1_0000 => 1,
+            _ => 2,
+        }
+    }
+
+    /// An index as it is written.
+    pub fn index(&self, number: u32) -> ([u8; 4], usize) {
+        (number.to_le_bytes(), 1 << self.width())
+    }
+
+    /// What stands before the indexes of `rows` values, of which there are some.
+    pub fn write_head(&self, rows: u64, out: &mut dyn Write) -> io::Result<()> {
+        write_u64(ADDITIONAL_KEYS | NEW_DICTIONARY | u64::from(self.width()), out)?;
+        write_u64(self.texts.len() as u64, out)?;
+        let mut keys = Texts::default();
+        for text in &self.texts {
+            keys.push(text);
+        }
+        keys.write_data(out)?;
+        write_u64(rows, out)
+    }
+
+    fn write_indexes(&self, numbers: &[u32], out: &mut dyn Write) -> io::Result<()> {
+        for piece in numbers.chunks(PIECE_BYTES / 4) {
+            let bytes: Vec<u8> = match self.width() {
+                0 => piece.iter().map(|number| *number as u8).collect(),
+                1 => piece.iter().flat_map(|number| (*number as u16).to_le_bytes()).collect(),
+                _ => piece.iter().flat_map(|number| number.to_le_bytes()).collect(),
+            };
+            out.write_all(&bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// A column of LowCardinality(String).
+#[derive(Debug)]
+pub struct LowCardinality<'a> {
+    dictionary: Dictionary<'a>,
+    numbers: Vec<u32>,
+}
+
+impl Default for LowCardinality<'_> {
+    fn default() -> Self {
+        LowCardinality { dictionary: Dictionary::of(&[]), numbers: Vec::new() }
+    }
+}
+
+impl<'a> LowCardinality<'a> {
+    /// Append a text.
+    #[inline]
+    pub fn push(&mut self, text: &'a [u8]) {
+        let number = self.dictionary.number(text);
+        self.numbers.push(number);
+    }
+}
+
+impl Column for LowCardinality<'_> {
+    fn write_prefix(&self, out: &mut dyn Write) -> io::Result<()> {
+        write_u64(DICTIONARY_VERSION, out)
+    }
+
+    fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
+        if self.numbers.is_empty() {
+            return Ok(());
+        }
+        self.dictionary.write_head(self.numbers.len() as u64, out)?;
+        self.dictionary.write_indexes(&self.numbers, out)
+    }
+}
+
+/// A column of Map(LowCardinality(String), String).
+///
+/// Rows usually have the keys of the row before in the same order, so these are guessed.
+#[derive(Debug)]
+pub struct Maps<'a> {
+    ends: Numbers,
+    keys: LowCardinality<'a>,
+    values: Texts,
+    row_before: usize,
+    row: usize,
+}
+
+impl<'a> Maps<'a> {
+    /// Begin with keys that get the numbers from 1 on.
+    pub fn with_keys(keys: &[&'a [u8]]) -> Self {
+        let keys = LowCardinality { dictionary: Dictionary::of(keys), numbers: Vec::new() };
+        Maps { ends: Numbers::default(), keys, values: Texts::default(), row_before: 0, row: 0 }
+    }
+
+    /// Append a key to the row, whose value is to be appended to the texts that are returned with
+    /// the key's number.
+    #[inline]
+    pub fn push_key(&mut self, key: &'a [u8]) -> (u32, &mut Texts) {
+        let numbers = &mut self.keys.numbers;
+        let guess = numbers.get(self.row_before + numbers.len() - self.row).copied();
+        let number = self.keys.dictionary.number_like(guess, key);
+        numbers.push(number);
+        (number, &mut self.values)
+    }
+
+    /// End the row.
+    #[inline]
+    pub fn end_row(&mut self) {
+        let end = self.keys.numbers.len();
+        self.ends.push_u64(end as u64);
+        self.row_before = self.row;
+        self.row = end;
+    }
+}
+
+impl Column for Maps<'_> {
+    fn write_prefix(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.keys.write_prefix(out)
+    }
+
+    fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.ends.write_data(out)?;
+        self.keys.write_data(out)?;
+        self.values.write_data(out)
+    }
+}
+
+/// A column of Array: where each row's values end, and the values of all rows.
+pub struct Arrays<'c>(pub &'c Numbers, pub &'c dyn Column);
+
+impl Column for Arrays<'_> {
+    fn write_prefix(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.1.write_prefix(out)
+    }
+
+    fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.0.write_data(out)?;
+        self.1.write_data(out)
+    }
+}
+
+/// Write a number of eight bytes.
+pub fn write_u64(number: u64, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(&number.to_le_bytes())
+}
+
+/// Write the same bytes many times.
+pub fn write_repeated(bytes: &[u8], times: u64, out: &mut dyn Write) -> io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    let at_once = (PIECE_BYTES / bytes.len()).max(1).min(usize::try_from(times).unwrap_or(1));
+    let piece = bytes.repeat(at_once);
+    let mut left = times;
+    while left > 0 {
+        let now = left.min(at_once as u64);
+        out.write_all(&piece[..bytes.len() * now as usize])?;
+        left -= now;
+    }
+    Ok(())
+}
+
+/// Write the numbers `start + step`, `start + 2 * step`, … and return the last one.
+pub fn write_ends(start: u64, step: u64, times: u64, out: &mut dyn Write) -> io::Result<u64> {
+    let mut end = start;
+    let mut left = times;
+    while left > 0 {
+        let now = left.min(PIECE_BYTES as u64 / 8);
+        let piece: Vec<u8> = (1..=now).flat_map(|row| (end + row * step).to_le_bytes()).collect();
+        out.write_all(&piece)?;
+        end += now * step;
+        left -= now;
+    }
+    Ok(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(column: &dyn Column) -> Vec<u8> {
+        let mut out = Vec::new();
+        column.write_prefix(&mut out).expect("a vector takes all");
+        column.write_data(&mut out).expect("a vector takes all");
+        out
+    }
+
+    fn u64s(numbers: &[u64]) -> Vec<u8> {
+        numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+    }
+
+    #[test]
+    fn low_cardinality_is_written_as_the_engine_does() {
+        let mut column = LowCardinality::default();
+        for text in ["a", "a", "", "b", "a"] {
+            column.push(text.as_bytes());
+        }
+        let expected =
+            [&u64s(&[1, 0x600, 3]), &b"\0\x01a\x01b"[..], &u64s(&[5]), &[1, 1, 0, 2, 1]].concat();
+        assert_eq!(written(&column), expected);
+    }
+
+    #[test]
+    fn low_cardinality_without_values_has_its_version_only() {
+        assert_eq!(written(&LowCardinality::default()), u64s(&[1]));
+    }
+
+    #[test]
+    fn indexes_are_as_wide_as_the_dictionary_needs() {
+        for (texts, width) in [(255, 0), (256, 1), (65_535, 1), (65_536, 2)] {
+            let all: Vec<String> = (1..=texts).map(|number| number.to_string()).collect();
+            let all: Vec<&[u8]> = all.iter().map(|text| text.as_bytes()).collect();
+            let dictionary = Dictionary::of(&all);
+            assert_eq!(dictionary.width(), width, "{texts}");
+            let mut out = Vec::new();
+            dictionary.write_indexes(&[texts], &mut out).expect("a vector takes all");
+            assert_eq!(out, texts.to_le_bytes()[..1 << width]);
+        }
+    }
+
+    #[test]
+    fn maps_are_written_as_the_engine_does() {
+        let mut column = Maps::with_keys(&[b"k"]);
+        for row in [&["k", "other"][..], &["k", "other"], &[], &["other"]] {
+            for key in row {
+                column.push_key(key.as_bytes()).1.push(b"v");
+            }
+            column.end_row();
+        }
+        let expected = [
+            &u64s(&[1, 2, 4, 4, 5, 0x600, 3]),
+            &b"\0\x01k\x05other"[..],
+            &u64s(&[5]),
+            &[1, 2, 1, 2, 2],
+            &b"\x01v".repeat(5),
+        ]
+        .concat();
+        assert_eq!(written(&column), expected);
+    }
+
+    #[test]
+    fn texts_have_their_length_before_them() {
+        let mut texts = Texts::default();
+        texts.push(&[b'x'; 300]);
+        texts.push_hex(&[0x0f, 0xa0]);
+        assert_eq!(texts.bytes(), [&[0xac, 2][..], &[b'x'; 300], b"\x040fa0"].concat());
+    }
+
+    #[test]
+    fn what_is_repeated_is_there_as_often_as_told() {
+        let mut out = Vec::new();
+        write_repeated(b"abc", 20_000, &mut out).expect("a vector takes all");
+        assert_eq!(out, b"abc".repeat(20_000));
+        out.clear();
+        assert_eq!(write_ends(5, 2, 9_000, &mut out).expect("a vector takes all"), 18_005);
+        assert_eq!((out.len(), &out[..8]), (72_000, &u64s(&[7])[..]));
+    }
+}
