@@ -37,7 +37,6 @@ from _load import (
 )
 from _otelcol import otelcol
 from _peers import Forwarder, rotel
-
 from stepsight_collector import native
 
 PEERS = {"rotel": rotel, "otelcol": otelcol}
