@@ -3,6 +3,8 @@ PYTHON ?= python3.11
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+# The native library is built and tested where there is a Rust compiler; without one all else works.
+CARGO  := $(if $(shell command -v cargo),cd collector/native && cargo,@: no cargo, so without the native library:)
 
 .PHONY: demo test lint bench soak docs format clean
 
@@ -10,16 +12,20 @@ demo: $(STAMP)  ## start the collector, run the sample pipeline, show the result
 	@$(BIN)/stepsight demo --fail evaluate
 
 test: $(STAMP)  ## the whole test suite
+	$(CARGO) test --quiet --release
 	$(BIN)/pytest -q
 
 lint: $(STAMP)  ## format check, ruff, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(CARGO) fmt --check
+	$(CARGO) clippy --quiet --release --all-targets -- -D warnings
 
 format: $(STAMP)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(CARGO) fmt
 
 bench: $(STAMP)  ## every number that we claim
 	$(BIN)/python bench/freshness.py

@@ -37,6 +37,7 @@ from _load import (
 )
 from _otelcol import otelcol
 from _peers import Forwarder, rotel
+from stepsight_collector import native
 
 PEERS = {"rotel": rotel, "otelcol": otelcol}
 
@@ -136,7 +137,8 @@ def main() -> None:
     arguments = parser.parse_args()
     print(
         f"{arguments.records} records a round, median of {arguments.rounds} rounds, "
-        f"{os.cpu_count()} cores; CPU-seconds per million records"
+        f"{os.cpu_count()} cores, {'with' if native.is_there() else 'WITHOUT'} the native library; "
+        "CPU-seconds per million records"
     )
     peers = arguments.peers.split(",")
     columns = "".join(f" {name:>8}" for name in (*peers, "engine", *(f"/{one}" for one in peers)))

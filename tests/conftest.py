@@ -51,3 +51,17 @@ def kql_store(store: Store) -> Store:
 
     load(store)
     return store
+
+
+@pytest.fixture(scope="module", params=["with the library", "without"])
+def with_and_without_native(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Everything that uses this runs twice: the native library must change nothing but speed."""
+    from stepsight_collector.native import library
+
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "without":
+            patch.setattr(library, "_brief", None)
+            patch.setattr(library, "_long", None)
+        elif not library.is_there():
+            pytest.skip("the native library was not built")
+        yield

@@ -16,6 +16,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from stepsight_collector import native
 from stepsight_collector.api import build_api
 from stepsight_collector.breeze import LiveMetrics
 from stepsight_collector.disk import DiskWatch, store_directory
@@ -74,6 +75,8 @@ def run_collector(settings: Settings) -> int:
     Raises `CollectorError` if the collector cannot start.
     """
     keep_heap()
+    if settings.no_native_library:
+        native.leave_out()
     with (
         data_dir_lock(settings.data_dir),
         asyncio.Runner(loop_factory=_loop_factory()) as runner,

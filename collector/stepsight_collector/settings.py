@@ -65,6 +65,9 @@ ROWS: tuple[SettingRow, ...] = (
     SettingRow("store_fsync", "STEPSIGHT_STORE_FSYNC", "switch", False, "",
                "Have the embedded store sync every insert, so that a power cut takes nothing back; "
                "inserts take longer.", "--store-fsync"),
+    SettingRow("no_native_library", "STEPSIGHT_NO_NATIVE_LIBRARY", "switch", False, "",
+               "Do without the library in Rust: each record takes more CPU time, and nothing else "
+               "changes.", "--no-native-library"),
     SettingRow("ready_file", "STEPSIGHT_READY_FILE", "path", None, "",
                "File that gets the addresses as JSON once the collector serves.", "--ready-file"),
     SettingRow("insecure", "STEPSIGHT_INSECURE", "switch", False, "",
@@ -197,6 +200,7 @@ class Settings:
     http_port: int = 4318
     ui_port: int = 8050
     store_fsync: bool = False
+    no_native_library: bool = False
     ready_file: Path | None = None
     insecure: bool = False
     tokens_file: Path | None = None

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Self
 
+from stepsight_collector import native
+
 if TYPE_CHECKING:
     from stepsight_collector.disk import DiskWatch
     from stepsight_collector.metrics import Metrics
@@ -64,6 +66,7 @@ class StatusSource:
         endpoints = self.endpoints or Endpoints(None, "", "")
         return {
             "version": version("stepsight"),
+            "native_library": native.is_there(),
             "started_at": self._started_at.isoformat(timespec="milliseconds")[:-6] + "Z",
             "ready": self.endpoints is not None and self._wal.why_not_ready() is None,
             "store": self._store_url,

@@ -199,3 +199,17 @@ def test_a_low_disk_is_said_with_what_is_shed(
     assert (code, bad(rows)) == (0, ["collector disk"])
     assert rows["collector disk"]["value"].endswith(" free, 1 DEBUG record shed")
     assert "DEBUG" in rows["collector disk"]["advice"]
+
+
+def test_a_collector_without_its_library_says_what_that_costs(
+    checks: Any, otlp: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STEPSIGHT_NO_NATIVE_LIBRARY", "1")
+    with otlp.running(tmp_path) as slow:
+        addresses = slow.addresses
+        code, rows = checks(
+            STEPSIGHT_ENDPOINT=addresses["otlp_http"], STEPSIGHT_API=addresses["ui"]
+        )
+
+    assert (code, bad(rows)) == (0, [])
+    assert rows["collector native library"]["value"].startswith("not built or not used")

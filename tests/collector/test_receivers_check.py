@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from stepsight_collector.wal import Signal
 
+pytestmark = pytest.mark.usefixtures("with_and_without_native")
+
 FEW, MANY = 2, 400  # looked at exactly, wrapped
 
 

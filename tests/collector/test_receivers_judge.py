@@ -16,6 +16,8 @@ from stepsight_collector.receivers.split import split_request
 if TYPE_CHECKING:
     from stepsight_collector.wal import Signal
 
+pytestmark = pytest.mark.usefixtures("with_and_without_native")
+
 MANY = 10**9
 
 

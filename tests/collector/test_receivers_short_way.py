@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+pytestmark = pytest.mark.usefixtures("with_and_without_native")
+
 MAX_BODY = 400_000
 TOKEN = "Authorization: Bearer write-token-of-a\r\n"
 TYPE = "Content-Type: application/x-protobuf\r\n"

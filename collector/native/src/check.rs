@@ -19,7 +19,7 @@ enum Kind {
     Fixed32,
     Bytes,
     Text,
-    Message(&'static [Kind]),
+    Message(&'static Shape),
     /// Numbers of 8 bytes, alone or packed.
     Fixed64s,
     /// Numbers of variable length, alone or packed.
@@ -30,31 +30,84 @@ enum Kind {
 
 use Kind::*;
 
+/// What to do with a field, by its tag.
+#[derive(Clone, Copy)]
+enum Step {
+    Varint,
+    Fixed64,
+    Fixed32,
+    /// Bytes that may be anything.
+    Bytes,
+    Text,
+    Message(&'static Shape),
+    PackedFixed64s,
+    PackedVarints,
+    /// A list, a map, a group, or a field of another type than ours.
+    Odd,
+}
+
+/// The steps of a message for tags of one byte: field numbers up to 15, each with 8 wire types.
+struct Shape {
+    kinds: &'static [Kind],
+    steps: [Step; 128],
+}
+
+impl Shape {
+    /// Kinds are indexed by field number.
+    const fn new(kinds: &'static [Kind]) -> Shape {
+        let mut steps = [Step::Odd; 128];
+        let mut tag = 8; // there is no field 0
+        while tag < 128 {
+            steps[tag] = step(kinds, tag as u32);
+            tag += 1;
+        }
+        Shape { kinds, steps }
+    }
+}
+
+const fn step(kinds: &'static [Kind], tag: u32) -> Step {
+    let number = (tag >> 3) as usize;
+    let kind = if number < kinds.len() { kinds[number] } else { Unknown };
+    match (tag & 7, kind) {
+        (0, Unknown | Varint | Varints) => Step::Varint,
+        (1, Unknown | Fixed64 | Fixed64s) => Step::Fixed64,
+        (5, Unknown | Fixed32) => Step::Fixed32,
+        (2, Unknown | Bytes) => Step::Bytes,
+        (2, Text) => Step::Text,
+        (2, Message(inner)) => Step::Message(inner),
+        (2, Fixed64s) => Step::PackedFixed64s,
+        (2, Varints) => Step::PackedVarints,
+        _ => Step::Odd,
+    }
+}
+
 // Indexed by field number; those of opentelemetry-proto.
-const ANY_VALUE: &[Kind] = &[Unknown, Text, Varint, Varint, Fixed64, Nested, Nested, Bytes, Varint];
-const KEY_VALUE: &[Kind] = &[Unknown, Text, Message(ANY_VALUE), Varint];
-const ENTITY: &[Kind] = &[Unknown, Text, Text, Text, Text];
-const RESOURCE: &[Kind] = &[Unknown, Message(KEY_VALUE), Varint, Message(ENTITY)];
-const SCOPE: &[Kind] = &[Unknown, Text, Text, Message(KEY_VALUE), Varint];
-const LOG_RECORD: &[Kind] = &[
+static ANY_VALUE: Shape =
+    Shape::new(&[Unknown, Text, Varint, Varint, Fixed64, Nested, Nested, Bytes, Varint]);
+static KEY_VALUE: Shape = Shape::new(&[Unknown, Text, Message(&ANY_VALUE), Varint]);
+static ENTITY: Shape = Shape::new(&[Unknown, Text, Text, Text, Text]);
+static RESOURCE: Shape = Shape::new(&[Unknown, Message(&KEY_VALUE), Varint, Message(&ENTITY)]);
+static SCOPE: Shape = Shape::new(&[Unknown, Text, Text, Message(&KEY_VALUE), Varint]);
+static LOG_RECORD: Shape = Shape::new(&[
     Unknown,
     Fixed64,
     Varint,
     Text,
     Unknown,
-    Message(ANY_VALUE),
-    Message(KEY_VALUE),
+    Message(&ANY_VALUE),
+    Message(&KEY_VALUE),
     Varint,
     Fixed32,
     Bytes,
     Bytes,
     Fixed64,
     Text,
-];
-const EVENT: &[Kind] = &[Unknown, Fixed64, Text, Message(KEY_VALUE), Varint];
-const LINK: &[Kind] = &[Unknown, Bytes, Bytes, Text, Message(KEY_VALUE), Varint, Fixed32];
-const STATUS: &[Kind] = &[Unknown, Unknown, Text, Varint];
-const SPAN: &[Kind] = &[
+]);
+static EVENT: Shape = Shape::new(&[Unknown, Fixed64, Text, Message(&KEY_VALUE), Varint]);
+static LINK: Shape =
+    Shape::new(&[Unknown, Bytes, Bytes, Text, Message(&KEY_VALUE), Varint, Fixed32]);
+static STATUS: Shape = Shape::new(&[Unknown, Unknown, Text, Varint]);
+static SPAN: Shape = Shape::new(&[
     Unknown,
     Bytes,
     Bytes,
@@ -64,29 +117,29 @@ const SPAN: &[Kind] = &[
     Varint,
     Fixed64,
     Fixed64,
-    Message(KEY_VALUE),
+    Message(&KEY_VALUE),
     Varint,
-    Message(EVENT),
+    Message(&EVENT),
     Varint,
-    Message(LINK),
+    Message(&LINK),
     Varint,
-    Message(STATUS),
+    Message(&STATUS),
     Fixed32,
-];
-const EXEMPLAR: &[Kind] =
-    &[Unknown, Unknown, Fixed64, Fixed64, Bytes, Bytes, Fixed64, Message(KEY_VALUE)];
-const NUMBER_POINT: &[Kind] = &[
+]);
+static EXEMPLAR: Shape =
+    Shape::new(&[Unknown, Unknown, Fixed64, Fixed64, Bytes, Bytes, Fixed64, Message(&KEY_VALUE)]);
+static NUMBER_POINT: Shape = Shape::new(&[
     Unknown,
     Unknown,
     Fixed64,
     Fixed64,
     Fixed64,
-    Message(EXEMPLAR),
+    Message(&EXEMPLAR),
     Fixed64,
-    Message(KEY_VALUE),
+    Message(&KEY_VALUE),
     Varint,
-];
-const HISTOGRAM_POINT: &[Kind] = &[
+]);
+static HISTOGRAM_POINT: Shape = Shape::new(&[
     Unknown,
     Unknown,
     Fixed64,
@@ -95,70 +148,70 @@ const HISTOGRAM_POINT: &[Kind] = &[
     Fixed64,
     Fixed64s,
     Fixed64s,
-    Message(EXEMPLAR),
-    Message(KEY_VALUE),
+    Message(&EXEMPLAR),
+    Message(&KEY_VALUE),
     Varint,
     Fixed64,
     Fixed64,
-];
-const BUCKETS: &[Kind] = &[Unknown, Varint, Varints];
-const EXPONENTIAL_POINT: &[Kind] = &[
+]);
+static BUCKETS: Shape = Shape::new(&[Unknown, Varint, Varints]);
+static EXPONENTIAL_POINT: Shape = Shape::new(&[
     Unknown,
-    Message(KEY_VALUE),
+    Message(&KEY_VALUE),
     Fixed64,
     Fixed64,
     Fixed64,
     Fixed64,
     Varint,
     Fixed64,
-    Message(BUCKETS),
-    Message(BUCKETS),
+    Message(&BUCKETS),
+    Message(&BUCKETS),
     Varint,
-    Message(EXEMPLAR),
+    Message(&EXEMPLAR),
     Fixed64,
     Fixed64,
     Fixed64,
-];
-const QUANTILE: &[Kind] = &[Unknown, Fixed64, Fixed64];
-const SUMMARY_POINT: &[Kind] = &[
+]);
+static QUANTILE: Shape = Shape::new(&[Unknown, Fixed64, Fixed64]);
+static SUMMARY_POINT: Shape = Shape::new(&[
     Unknown,
     Unknown,
     Fixed64,
     Fixed64,
     Fixed64,
     Fixed64,
-    Message(QUANTILE),
-    Message(KEY_VALUE),
+    Message(&QUANTILE),
+    Message(&KEY_VALUE),
     Varint,
-];
-const GAUGE: &[Kind] = &[Unknown, Message(NUMBER_POINT)];
-const SUM: &[Kind] = &[Unknown, Message(NUMBER_POINT), Varint, Varint];
-const HISTOGRAM: &[Kind] = &[Unknown, Message(HISTOGRAM_POINT), Varint];
-const EXPONENTIAL: &[Kind] = &[Unknown, Message(EXPONENTIAL_POINT), Varint];
-const SUMMARY: &[Kind] = &[Unknown, Message(SUMMARY_POINT)];
-const METRIC: &[Kind] = &[
+]);
+static GAUGE: Shape = Shape::new(&[Unknown, Message(&NUMBER_POINT)]);
+static SUM: Shape = Shape::new(&[Unknown, Message(&NUMBER_POINT), Varint, Varint]);
+static HISTOGRAM: Shape = Shape::new(&[Unknown, Message(&HISTOGRAM_POINT), Varint]);
+static EXPONENTIAL: Shape = Shape::new(&[Unknown, Message(&EXPONENTIAL_POINT), Varint]);
+static SUMMARY: Shape = Shape::new(&[Unknown, Message(&SUMMARY_POINT)]);
+static METRIC: Shape = Shape::new(&[
     Unknown,
     Text,
     Text,
     Text,
     Unknown,
-    Message(GAUGE),
+    Message(&GAUGE),
     Unknown,
-    Message(SUM),
+    Message(&SUM),
     Unknown,
-    Message(HISTOGRAM),
-    Message(EXPONENTIAL),
-    Message(SUMMARY),
-    Message(KEY_VALUE),
-];
+    Message(&HISTOGRAM),
+    Message(&EXPONENTIAL),
+    Message(&SUMMARY),
+    Message(&KEY_VALUE),
+]);
 
 /// Check a request whose heads (resources and scopes, all together) and records have at most
 /// `max_bytes` each. Returns the number of its log records, spans or metrics.
 pub fn check(signal: Signal, request: &[u8], max_bytes: usize) -> Result<u64, Unusual> {
     let record = match signal {
-        Signal::Logs => LOG_RECORD,
-        Signal::Traces => SPAN,
-        Signal::Metrics => METRIC,
+        Signal::Logs => &LOG_RECORD,
+        Signal::Traces => &SPAN,
+        Signal::Metrics => &METRIC,
     };
     let mut checked = Checked { record, max_bytes, records: 0, head_bytes: 0 };
     let mut groups = 0;
@@ -176,7 +229,7 @@ pub fn check(signal: Signal, request: &[u8], max_bytes: usize) -> Result<u64, Un
 }
 
 struct Checked {
-    record: &'static [Kind],
+    record: &'static Shape,
     max_bytes: usize,
     records: u64,
     head_bytes: usize,
@@ -189,7 +242,7 @@ impl Checked {
         let mut fields = Fields::of(resource);
         while let Some((number, value)) = fields.next_field()? {
             match number {
-                1 => self.head(value, RESOURCE)?,
+                1 => self.head(value, &RESOURCE)?,
                 2 => {
                     groups += 1;
                     self.scope(message(value)?)?;
@@ -210,7 +263,7 @@ impl Checked {
         let mut fields = Fields::of(scope);
         while let Some((number, value)) = fields.next_field()? {
             match number {
-                1 => self.head(value, SCOPE)?,
+                1 => self.head(value, &SCOPE)?,
                 2 => {
                     let record = message(value)?;
                     if record.len() > self.max_bytes {
@@ -226,10 +279,10 @@ impl Checked {
         Ok(())
     }
 
-    fn head(&mut self, value: Value, kinds: &'static [Kind]) -> Result<(), Unusual> {
+    fn head(&mut self, value: Value, shape: &'static Shape) -> Result<(), Unusual> {
         let head = message(value)?;
         self.head_bytes += head.len();
-        check_message(head, kinds)
+        check_message(head, shape)
     }
 
     fn text(&mut self, value: Value) -> Result<(), Unusual> {
@@ -246,47 +299,64 @@ fn message(value: Value<'_>) -> Result<&[u8], Unusual> {
     }
 }
 
-fn check_message(message: &[u8], kinds: &'static [Kind]) -> Result<(), Unusual> {
+fn check_message(message: &[u8], shape: &'static Shape) -> Result<(), Unusual> {
     let mut fields = Fields::of(message);
-    while let Some((number, value)) = fields.next_field()? {
-        let kind = kinds.get(number as usize).copied().unwrap_or(Unknown);
-        match (kind, value) {
-            (Message(inner), Value::Bytes(bytes)) => check_message(bytes, inner)?,
-            (Text, Value::Bytes(bytes)) => check_text(bytes)?,
-            (Fixed64s, Value::Bytes(bytes)) if bytes.len() % 8 == 0 => {}
-            (Varints, Value::Bytes(bytes)) => {
-                let mut numbers = Fields::of(bytes);
+    while !fields.is_empty() {
+        let tag = u32::try_from(fields.varint()?).map_err(|_| Unusual)?;
+        let step = match shape.steps.get(tag as usize) {
+            Some(step) => *step,
+            None => step(shape.kinds, tag),
+        };
+        match step {
+            Step::Varint => {
+                fields.varint()?;
+            }
+            Step::Fixed64 => fields.skip(8)?,
+            Step::Fixed32 => fields.skip(4)?,
+            Step::Bytes => {
+                fields.prefixed()?;
+            }
+            Step::Text => check_text(fields.prefixed()?)?,
+            Step::Message(inner) => check_message(fields.prefixed()?, inner)?,
+            Step::PackedFixed64s => {
+                if fields.prefixed()?.len() % 8 != 0 {
+                    return Err(Unusual);
+                }
+            }
+            Step::PackedVarints => {
+                let mut numbers = Fields::of(fields.prefixed()?);
                 while !numbers.is_empty() {
                     numbers.varint()?;
                 }
             }
-            (Unknown, _)
-            | (Varint | Varints, Value::Varint(_))
-            | (Fixed64 | Fixed64s, Value::Fixed64(_))
-            | (Fixed32, Value::Fixed32(_))
-            | (Bytes, Value::Bytes(_)) => {}
-            // A list, a map, or a field of another type than ours.
-            _ => return Err(Unusual),
+            Step::Odd => return Err(Unusual),
         }
     }
     Ok(())
 }
 
-/// Most texts are ASCII and short, so they are looked at eight bytes at a time first.
+/// Most texts are ASCII and short, so they are looked at in words first.
 #[inline]
 fn check_text(text: &[u8]) -> Result<(), Unusual> {
-    let (words, rest) = text.as_chunks::<8>();
-    let mut all = 0u64;
-    for word in words {
-        all |= u64::from_le_bytes(*word);
-    }
-    for &byte in rest {
-        all |= u64::from(byte);
-    }
-    if all & 0x8080_8080_8080_8080 == 0 || std::str::from_utf8(text).is_ok() {
+    if is_ascii(text) || std::str::from_utf8(text).is_ok() {
         return Ok(());
     }
     Err(Unusual)
+}
+
+/// What is left over by whole words is in the last one, which overlaps the one before.
+#[inline]
+fn is_ascii(text: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    if let Some(last) = text.last_chunk::<8>() {
+        let (words, _) = text.as_chunks::<8>();
+        let all = words.iter().fold(0, |all, word| all | u64::from_le_bytes(*word));
+        return (all | u64::from_le_bytes(*last)) & HIGH == 0;
+    }
+    if let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        return (u32::from_le_bytes(*first) | u32::from_le_bytes(*last)) & HIGH as u32 == 0;
+    }
+    text.iter().all(u8::is_ascii)
 }
 
 #[cfg(test)]
@@ -318,6 +388,19 @@ mod tests {
     fn text_that_is_no_utf8_is_unusual() {
         let record = prefixed(0x1a, b"0123456789\xff");
         assert_eq!(check_logs(&request(&[&record])), Err(Unusual));
+    }
+
+    #[test]
+    fn a_byte_that_is_no_ascii_is_found_wherever_it_is() {
+        for length in 0..40 {
+            let text = vec![b'x'; length];
+            assert!(is_ascii(&text));
+            for place in 0..length {
+                let mut other = text.clone();
+                other[place] = 0x80;
+                assert!(!is_ascii(&other), "{place} of {length}");
+            }
+        }
     }
 
     #[test]

@@ -79,6 +79,13 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Pass over so many bytes.
+    #[inline]
+    pub fn skip(&mut self, length: usize) -> Result<(), Unusual> {
+        self.rest = self.rest.get(length..).ok_or(Unusual)?;
+        Ok(())
+    }
+
     /// Whether nothing is left.
     #[inline]
     pub fn is_empty(&self) -> bool {

@@ -6,6 +6,6 @@ or leaves a case to it; both ways give the same results, and tests compare them.
 
 from __future__ import annotations
 
-from stepsight_collector.native.library import check, crc32, is_there, write_rows
+from stepsight_collector.native.library import check, crc32, is_there, leave_out, write_rows
 
-__all__ = ["check", "crc32", "is_there", "write_rows"]
+__all__ = ["check", "crc32", "is_there", "leave_out", "write_rows"]

@@ -98,6 +98,7 @@ def check_api(url: str, token: str, endpoint: str) -> list[Check]:
     return [
         Check("collector", "api", "ok", "answers", shown),
         _check_version(status),
+        *_check_library(status),
         _check_store(status),
         _check_disk(status),
         *_check_records(status),
@@ -111,6 +112,15 @@ def _check_version(status: dict[str, Any]) -> Check:
         return Check("collector", "version", "ok", theirs)
     advice = f"This command line is {__version__}; use the same version on both sides."
     return Check("collector", "version", "warning", theirs, "", advice)
+
+
+def _check_library(status: dict[str, Any]) -> list[Check]:
+    """An older collector does not say whether it has the library."""
+    if status.get("native_library", True):
+        return []
+    value = "not built or not used: each record costs the collector more CPU time"
+    advice = "Install Rust (https://rustup.rs) on the collector's machine, then stepsight again."
+    return [Check("collector", "native library", "info", value, "", advice)]
 
 
 def _check_store(status: dict[str, Any]) -> Check:
