@@ -39,6 +39,7 @@ from stepsight_collector.receivers.resend import Resends
 from stepsight_collector.receivers.serving import HttpServer, bind
 from stepsight_collector.receivers.shares import Shares
 from stepsight_collector.receivers.short_way import ShortWay
+from stepsight_collector.rows import RowMaker
 from stepsight_collector.settings import ROWS, Settings, is_loopback, load_settings
 from stepsight_collector.status import Endpoints, StatusSource
 from stepsight_collector.store import open_store
@@ -105,10 +106,11 @@ async def _start(settings: Settings, parts: AsyncExitStack) -> Endpoints:
     )
     parts.push_async_callback(asyncio.to_thread, store.close)
     queries = Queries(store, lane_limits(settings))
-    wal = Wal(settings.data_dir / "wal", _wal_limits(settings))
+    wal_dir = settings.data_dir / "wal"
+    wal = Wal(wal_dir, _wal_limits(settings))
     metrics = Metrics()
     gate.door.shares = Shares(lambda: wal.fill)
-    loader = Loader(store, wal, metrics)
+    loader = Loader(store, wal, metrics, rows=RowMaker(wal_dir))
     disk = _disk_watch(settings)
     status = StatusSource(settings, store.url, wal, metrics, disk)
 

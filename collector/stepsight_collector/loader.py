@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from stepsight_collector.metrics import Metrics
+    from stepsight_collector.rows import RowMaker
     from stepsight_collector.store import Store
     from stepsight_collector.wal import SegmentInfo, Wal
 
@@ -37,7 +38,10 @@ RETRY_MAX_S = 15.0
 
 
 class Loader:
-    """Takes sealed segments with `submit`, which never blocks."""
+    """Takes sealed segments with `submit`, which never blocks.
+
+    With `rows`, a segment goes to the store as rows where it may, else as it is.
+    """
 
     def __init__(
         self,
@@ -45,12 +49,14 @@ class Loader:
         wal: Wal,
         metrics: Metrics,
         *,
+        rows: RowMaker | None = None,
         retry_first_s: float = RETRY_FIRST_S,
         clock: Callable[[], int] = time.time_ns,
     ) -> None:
         self._store = store
         self._wal = wal
         self._metrics = metrics
+        self._rows = rows
         self._retry_first_s = retry_first_s
         self._clock = clock
         self._queues: dict[str, asyncio.Queue[SegmentInfo]] = {}
@@ -148,6 +154,8 @@ class Loader:
     def _insert(self, segment: SegmentInfo) -> int:
         """Store a segment; returns how many of its records the store refused for good."""
         try:
+            if self._rows is not None and self._rows.insert(self._store, segment):
+                return 0
             payload = _payload(segment)
             if payload is None:
                 return store_the_rest(self._store, segment)

@@ -25,7 +25,7 @@ from stepsight_collector.store.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from clickhouse_connect.driver.client import Client
 
@@ -70,6 +70,15 @@ class Answer:
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
 
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """Where an insert goes; no columns means all."""
+
+    table: str
+    columns: Sequence[str] | None
+    format: str
+
+
 class Store:
     """An open store. Thread-safe; every method may block for as long as the engine works."""
 
@@ -104,22 +113,46 @@ class Store:
 
         Source: ClickHouse, "Deduplicating inserts on retries"; format Protobuf.
         """
-        settings = {
-            **self._insert_settings,
-            "insert_deduplication_token": token,
+        into = _Into(f"ingest_{signal}", INGEST_COLUMNS, "Protobuf")
+        of_format = {
             "format_schema_message_name": SIGNALS[signal],
             "input_format_protobuf_oneof_presence": 1,
         }
+        self._store(signal, payload, token, into, of_format)
+
+    def insert_rows(self, signal: str, block: Path, token: str) -> None:
+        """Store the rows of a segment: a file of one block in Native format, of all columns.
+
+        As `insert`, but the store does not know that a segment is the same as one that came the
+        other way: under the same token it is stored once by each.
+        """
+        self._store(signal, block, token, _Into(f"flat_{signal}", None, "Native"), {})
+
+    def _store(
+        self,
+        signal: str,
+        payload: bytes | Path,
+        token: str,
+        into: _Into,
+        of_format: Mapping[str, Any],
+    ) -> None:
+        settings = {
+            **self._insert_settings,
+            "insert_deduplication_token": token,
+            **of_format,
+        }
         with self._write_locks[signal]:
             try:
-                self._insert(signal, payload, settings)
+                self._insert(signal, payload, into, settings)
             except ClickHouseError as exc:
                 kind = StoreRefusedError if engine_code(exc) in _CONTENT_CODES else StoreError
                 raise kind(f"inserting {signal} segment {token}: {engine_message(exc)}") from exc
             except OSError as exc:
                 raise StoreError(f"inserting {signal} segment {token}: {exc}") from exc
 
-    def _insert(self, signal: str, payload: bytes | Path, settings: Mapping[str, Any]) -> None:
+    def _insert(
+        self, signal: str, payload: bytes | Path, into: _Into, settings: Mapping[str, Any]
+    ) -> None:
         """Send a payload to a server, or have the embedded engine read its file where it is.
 
         The driver would copy a payload for the embedded engine to the system's temporary directory,
@@ -132,17 +165,17 @@ class Store:
         if self._scratch is None or file is None or _PATTERN & set(str(file)):
             body = payload.read_bytes() if isinstance(payload, Path) else payload
             self._writers[signal].raw_insert(
-                f"ingest_{signal}",
-                list(INGEST_COLUMNS),
+                into.table,
+                into.columns,
                 insert_block=body,
                 settings=dict(settings),
-                fmt="Protobuf",
+                fmt=into.format,
             )
             return
         clause = ", ".join(f"{name} = {_literal(value)}" for name, value in settings.items())
         self._writers[signal].command(
-            f"INSERT INTO ingest_{signal} ({', '.join(INGEST_COLUMNS)}) "
-            f"FROM INFILE {_literal(str(file))} SETTINGS {clause} FORMAT Protobuf"
+            f"INSERT INTO {into.table} {_in_brackets(into.columns)}"
+            f"FROM INFILE {_literal(str(file))} SETTINGS {clause} FORMAT {into.format}"
         )
 
     def query(
@@ -221,6 +254,10 @@ class Store:
                 writer.close()
         with self._control_lock:
             self._control.close()
+
+
+def _in_brackets(columns: Sequence[str] | None) -> str:
+    return f"({', '.join(columns)}) " if columns else ""
 
 
 def _literal(value: object) -> str:

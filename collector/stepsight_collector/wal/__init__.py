@@ -15,6 +15,7 @@ from stepsight_collector.wal.segment import (
     Signal,
     read_entries,
     read_segment,
+    segment_files,
 )
 
 __all__ = [
@@ -31,4 +32,5 @@ __all__ = [
     "repair_segment",
     "replace_file",
     "scan_entries",
+    "segment_files",
 ]
