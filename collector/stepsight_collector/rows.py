@@ -23,7 +23,7 @@ __all__ = ["RowMaker"]
 
 _log = logging.getLogger("stepsight.loader")
 
-SIGNALS_WITH_ROWS: tuple[Signal, ...] = ("logs",)
+SIGNALS_WITH_ROWS: tuple[Signal, ...] = ("logs", "traces")
 VIEWS = "views"
 # Raise the number when the library leaves other segments to the views than it did.
 ROWS = "rows-1"

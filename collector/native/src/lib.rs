@@ -19,6 +19,7 @@ pub mod logs;
 pub mod native_format;
 pub mod rows;
 pub mod segment;
+pub mod traces;
 pub mod wire;
 
 /// Signals as the C interface numbers them.

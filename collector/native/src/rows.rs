@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use crate::logs::LogRows;
+use crate::traces::SpanRows;
 use crate::{Signal, Unusual};
 
 /// Write the rows of a segment to `out`, as a block of ClickHouse's Native format; returns how many
@@ -22,7 +23,12 @@ pub fn write_rows(
             some(rows.count())?;
             Ok(rows.write(out).map(|()| rows.count()))
         }
-        Signal::Traces | Signal::Metrics => Err(Unusual),
+        Signal::Traces => {
+            let rows = SpanRows::of(segment)?;
+            some(rows.count())?;
+            Ok(rows.write(out).map(|()| rows.count()))
+        }
+        Signal::Metrics => Err(Unusual),
     }
 }
 
