@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from stepsight_collector import loader, nested, poison
+from stepsight_collector import loader, native, nested, poison
 from stepsight_collector.loader import Loader
 from stepsight_collector.metrics import Metrics
 from stepsight_collector.receivers.check import REQUEST_TYPES
+from stepsight_collector.rows import RowMaker
 from stepsight_collector.store import Store, StoreError, StoreRefusedError
 from stepsight_collector.wal import Entry, Wal, WalLimits, encode_entry, read_entries
 
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 # Bytes that are a request to nobody: a submessage that ends before its length.
 POISON = b"\x0a\x05\x12\x03\x12\x01\xff"
 ONE_SEGMENT = WalLimits(max_age_s=3600.0)
+BOTH_WAYS = pytest.mark.parametrize(
+    "as_rows",
+    [False, pytest.param(True, marks=pytest.mark.skipif(not native.is_there(), reason="no cargo"))],
+)
 COUNTS = """
 SELECT
     (SELECT count() FROM otel_logs WHERE ProjectId = {p:String}),
@@ -71,23 +76,35 @@ class LosesAnswers:
         self._store = store
         self._left = times
         self.largest_bytes = 0
+        self.inserts_of_rows = 0
 
     def insert(self, signal: str, payload: bytes | Path, token: str) -> None:
         size_bytes = len(payload) if isinstance(payload, bytes) else payload.stat().st_size
         self.largest_bytes = max(self.largest_bytes, size_bytes)
         self._store.insert(signal, payload, token)
+        self._lose()
+
+    def insert_rows(self, signal: str, block: Path, token: str) -> None:
+        self.inserts_of_rows += 1
+        self._store.insert_rows(signal, block, token)
+        self._lose()
+
+    def _lose(self) -> None:
         if self._left > 0:
             self._left -= 1
             raise StoreError("the answer was lost")
 
 
-def load(directory: Path, store: Any, by_signal: dict[Signal, list[Entry]]) -> Metrics:
+def load(
+    directory: Path, store: Any, by_signal: dict[Signal, list[Entry]], *, as_rows: bool = False
+) -> Metrics:
     """Write entries to a log and have them loaded."""
 
     async def scenario() -> Metrics:
         metrics = Metrics()
         wal = Wal(directory, ONE_SEGMENT)
-        loading = Loader(cast("Store", store), wal, metrics, retry_first_s=0.001)
+        rows = RowMaker(directory) if as_rows else None
+        loading = Loader(cast("Store", store), wal, metrics, rows=rows, retry_first_s=0.001)
         await loading.start()
         await wal.start(loading.submit)
         for signal, each in by_signal.items():
@@ -100,29 +117,34 @@ def load(directory: Path, store: Any, by_signal: dict[Signal, list[Entry]]) -> M
     return asyncio.run(scenario())
 
 
+@BOTH_WAYS
 def test_an_insert_whose_answer_was_lost_adds_nothing_when_it_is_tried_again(
-    store: Store, project: str, tmp_path: Path
+    store: Store, project: str, tmp_path: Path, *, as_rows: bool
 ) -> None:
     sent = {
         signal: entries(signal, project, [request_of(signal) for _ in range(4)])
         for signal in REQUEST_TYPES
     }
 
-    metrics = load(tmp_path, LosesAnswers(store, 6), sent)
+    losing = LosesAnswers(store, 6)
+    metrics = load(tmp_path, losing, sent, as_rows=as_rows)
 
     assert metrics.loader.retries == 6
+    assert (losing.inserts_of_rows > 2) == as_rows
     rows = store.query(COUNTS, {"p": project}).rows
     assert rows == [[12, 12, 12, 12, 1, 1, [8, 12, 12]]]  # run events are no log rows
 
 
+@BOTH_WAYS
 def test_of_a_poison_segment_the_bad_requests_are_set_aside_and_the_rest_is_stored_once(
-    store: Store, project: str, tmp_path: Path
+    store: Store, project: str, tmp_path: Path, *, as_rows: bool
 ) -> None:
     bodies = [request_of("logs") for _ in range(60)]
     bodies[7] = bodies[8] = bodies[59] = POISON
 
     # Every other insert of the search loses its answer, so the search starts again and again.
-    metrics = load(tmp_path, LosesAnswers(store, 9), {"logs": entries("logs", project, bodies)})
+    sent: dict[Signal, list[Entry]] = {"logs": entries("logs", project, bodies)}
+    metrics = load(tmp_path, LosesAnswers(store, 9), sent, as_rows=as_rows)
 
     [refused] = (tmp_path / "logs").glob("*.refused")
     reasons = [
@@ -140,8 +162,14 @@ def test_of_a_poison_segment_the_bad_requests_are_set_aside_and_the_rest_is_stor
     assert list((tmp_path / "logs").glob("*.wal")) == []
 
 
+@BOTH_WAYS
 def test_nested_values_too_large_for_one_insert_are_stored_in_parts_once(
-    store: Store, project: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store,
+    project: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    as_rows: bool,
 ) -> None:
     monkeypatch.setattr(poison, "MAX_INSERT_BYTES", 1 << 20)
     monkeypatch.setattr(loader, "MAX_INSERT_BYTES", 1 << 20)
@@ -154,7 +182,7 @@ def test_nested_values_too_large_for_one_insert_are_stored_in_parts_once(
 
     # Every other insert loses its answer, so the segment is begun again and again.
     losing = LosesAnswers(store, 9)
-    metrics = load(tmp_path, losing, {"logs": [entry]})
+    metrics = load(tmp_path, losing, {"logs": [entry]}, as_rows=as_rows)
 
     sql = "SELECT count(), min(length(Body)), max(length(Body)) FROM otel_logs"
     rows = store.query(f"{sql} WHERE ProjectId = {{p:String}}", {"p": project}).rows

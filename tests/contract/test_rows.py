@@ -82,7 +82,7 @@ def segment(bodies: list[bytes], project: str = "default") -> bytes:
 @pytest.mark.parametrize("signal", SIGNALS)
 @pytest.mark.parametrize("seed", range(3))
 def test_both_ways_make_the_same_rows_of_any_request(seed: int, signal: Signal, both: Both) -> None:
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - chance that can be repeated
     bodies = [random_request(rng, signal).SerializeToString() for _ in range(150)]
 
     views, rows = both.rows(signal, bodies)
@@ -95,7 +95,7 @@ def test_both_ways_make_the_same_rows_of_any_request(seed: int, signal: Signal, 
 def test_both_ways_make_the_same_rows_where_fields_stand_in_another_order(
     signal: Signal, both: Both
 ) -> None:
-    rng = random.Random(7)
+    rng = random.Random(7)  # noqa: S311 - chance that can be repeated
     bodies = [
         shuffled(rng, random_request(rng, signal, records=4).SerializeToString(), 4)
         for _ in range(100)
@@ -110,7 +110,7 @@ def test_both_ways_make_the_same_rows_where_fields_stand_in_another_order(
 def test_what_the_library_takes_of_harmed_requests_the_views_read_in_the_same_way(
     signal: Signal, both: Both, memory_file: int
 ) -> None:
-    rng = random.Random(11)
+    rng = random.Random(11)  # noqa: S311 - chance that can be repeated
     requests = [random_request(rng, signal, 2).SerializeToString() for _ in range(100)]
     harmed = [mutated(rng, body) for body in requests for _ in range(40)]
     taken = [body for body in harmed if native.write_rows(signal, segment([body]), memory_file)]
@@ -125,7 +125,7 @@ def test_what_the_library_takes_of_harmed_requests_the_views_read_in_the_same_wa
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_harmed_segments_are_taken_or_left_never_more(signal: Signal, memory_file: int) -> None:
-    rng = random.Random(13)
+    rng = random.Random(13)  # noqa: S311 - chance that can be repeated
     whole = segment([random_request(rng, signal, 3).SerializeToString() for _ in range(5)])
     answers = set()
 
@@ -137,7 +137,7 @@ def test_harmed_segments_are_taken_or_left_never_more(signal: Signal, memory_fil
 
 
 def test_floats_are_written_as_the_store_does(both: Both) -> None:
-    rng = random.Random(17)
+    rng = random.Random(17)  # noqa: S311 - chance that can be repeated
     numbers = [double(rng) for _ in range(20_000)]
     numbers += [float(f"{digit}e{power}") for power in range(-324, 309) for digit in (1, 7, 9.5)]
     numbers += [struct.unpack("<d", struct.pack("<Q", 0xFFF8_0000_0000_0001))[0], -math.nan]
