@@ -94,7 +94,7 @@ def test_the_log_knows_nothing_but_itself_and_errors() -> None:
     for name, path in modules(COLLECTOR):
         if name.startswith("wal"):
             ours = {each.removeprefix(below) for each in imports(path) if each.startswith(below)}
-            assert within(sorted(ours), "wal", "errors") == [], name
+            assert within(sorted(ours), "wal", "errors", "native") == [], name
 
 
 def test_breeze_is_pure() -> None:
