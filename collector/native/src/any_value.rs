@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use crate::buffer::Append;
 use crate::columns::Texts;
 use crate::float_text::float_text;
 use crate::wire::{Fields, Value};
@@ -17,7 +18,7 @@ const MAX_LENGTH_BYTES: usize = 5;
 ///
 /// A list, a map, and a value with more than one field are [`Unusual`].
 #[inline]
-pub fn append_text(value: &[u8], texts: &mut Texts) -> Result<(), Unusual> {
+pub fn append_text<B: Append>(value: &[u8], texts: &mut Texts<B>) -> Result<(), Unusual> {
     match *value {
         // Tag, length, text: the last two are what a column of texts holds.
         [STRING, length, ref text @ ..] if length < 0x80 && usize::from(length) == text.len() => {
@@ -43,7 +44,7 @@ pub fn plain_text(value: &[u8]) -> Result<&[u8], Unusual> {
 }
 
 #[cold]
-fn append_bytes(value: &[u8], texts: &mut Texts) -> Result<(), Unusual> {
+fn append_bytes<B: Append>(value: &[u8], texts: &mut Texts<B>) -> Result<(), Unusual> {
     let payload = after_length(&value[1..])?;
     if value[0] == STRING {
         texts.push(payload);
@@ -53,7 +54,7 @@ fn append_bytes(value: &[u8], texts: &mut Texts) -> Result<(), Unusual> {
     Ok(())
 }
 
-fn append_number(value: &[u8], texts: &mut Texts) -> Result<(), Unusual> {
+fn append_number<B: Append>(value: &[u8], texts: &mut Texts<B>) -> Result<(), Unusual> {
     let mut fields = Fields::of(value);
     let field = fields.next_field()?;
     if !fields.is_empty() {
@@ -71,7 +72,7 @@ fn append_number(value: &[u8], texts: &mut Texts) -> Result<(), Unusual> {
     Ok(())
 }
 
-fn push_integer(number: i64, texts: &mut Texts) {
+fn push_integer<B: Append>(number: i64, texts: &mut Texts<B>) {
     let mut text = [0; 20];
     let mut rest = &mut text[..];
     // Cannot fail: no i64 has more than 20 characters.
@@ -113,7 +114,7 @@ mod tests {
     use super::*;
 
     fn text_of(value: &[u8]) -> Result<Vec<u8>, Unusual> {
-        let mut texts = Texts::default();
+        let mut texts = Texts::<Vec<u8>>::default();
         append_text(value, &mut texts)?;
         Ok(Fields::of(texts.bytes()).prefixed()?.to_vec())
     }
@@ -157,7 +158,7 @@ mod tests {
     fn texts_of_every_length_are_whole() {
         for length in [126, 127, 128, 129, 16_383, 16_384, 100_000] {
             let text = vec![b'x'; length];
-            let mut encoded = Texts::default();
+            let mut encoded = Texts::<Vec<u8>>::default();
             encoded.push(&text);
             let value = [&[STRING], encoded.bytes()].concat();
             assert_eq!(text_of(&value).as_ref(), Ok(&text));

@@ -4,6 +4,9 @@
 
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::mem;
+
+use crate::buffer::{Append, Buffer};
 
 /// Low cardinality: keys of this column only, in a dictionary of its own.
 const DICTIONARY_VERSION: u64 = 1;
@@ -26,62 +29,80 @@ pub trait Column {
 /// Numbers of one width, little-endian.
 #[derive(Debug, Default)]
 pub struct Numbers {
-    bytes: Vec<u8>,
+    bytes: Buffer,
 }
 
 impl Numbers {
     /// Append a UInt8.
     #[inline]
     pub fn push_u8(&mut self, number: u8) {
-        self.bytes.push(number);
+        self.bytes.append(&[number]);
     }
 
     /// Append a UInt32.
     #[inline]
     pub fn push_u32(&mut self, number: u32) {
-        self.bytes.extend_from_slice(&number.to_le_bytes());
+        self.bytes.append(&number.to_le_bytes());
     }
 
     /// Append a UInt64 or a DateTime64.
     #[inline]
     pub fn push_u64(&mut self, number: u64) {
-        self.bytes.extend_from_slice(&number.to_le_bytes());
+        self.bytes.append(&number.to_le_bytes());
     }
 }
 
 impl Column for Numbers {
     fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&self.bytes)
+        self.bytes.write(out)
     }
 }
 
 /// A column of String: each text after its length.
 #[derive(Debug, Default)]
-pub struct Texts {
-    bytes: Vec<u8>,
+pub struct Texts<B = Buffer> {
+    bytes: B,
 }
 
-impl Texts {
+impl<B: Append> Texts<B> {
     /// Append a text.
     #[inline]
     pub fn push(&mut self, text: &[u8]) {
-        push_length(text.len(), &mut self.bytes);
-        self.bytes.extend_from_slice(text);
+        self.push_length(text.len());
+        self.bytes.append(text);
     }
 
     /// Append a text that has its length before it already, in the fewest bytes.
     #[inline]
     pub fn push_encoded(&mut self, text: &[u8]) {
-        self.bytes.extend_from_slice(text);
+        self.bytes.append(text);
     }
 
     /// Append bytes as lowercase hexadecimal digits.
     #[inline]
     pub fn push_hex(&mut self, bytes: &[u8]) {
-        push_length(2 * bytes.len(), &mut self.bytes);
-        self.bytes.extend(bytes.iter().flat_map(|byte| HEX[usize::from(*byte)]));
+        self.push_length(2 * bytes.len());
+        for part in bytes.chunks(16) {
+            let mut digits = [[0; 2]; 16];
+            for (pair, byte) in digits.iter_mut().zip(part) {
+                *pair = HEX[usize::from(*byte)];
+            }
+            self.bytes.append(digits[..part.len()].as_flattened());
+        }
     }
 
+    #[inline]
+    fn push_length(&mut self, length: usize) {
+        let mut rest = length;
+        while rest >= 0x80 {
+            self.bytes.append(&[rest as u8 | 0x80]);
+            rest >>= 7;
+        }
+        self.bytes.append(&[rest as u8]);
+    }
+}
+
+impl Texts<Vec<u8>> {
     /// All texts with their lengths.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -90,7 +111,7 @@ impl Texts {
 
 impl Column for Texts {
     fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
-        out.write_all(&self.bytes)
+        self.bytes.write(out)
     }
 }
 
@@ -104,16 +125,6 @@ const HEX: [[u8; 2]; 256] = {
     }
     all
 };
-
-#[inline]
-fn push_length(length: usize, bytes: &mut Vec<u8>) {
-    let mut rest = length;
-    while rest >= 0x80 {
-        bytes.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    bytes.push(rest as u8);
-}
 
 /// The different texts of a column of LowCardinality(String). The empty one is number 0, as in
 /// the engine.
@@ -188,24 +199,25 @@ impl<'a> Dictionary<'a> {
     pub fn write_head(&self, rows: u64, out: &mut dyn Write) -> io::Result<()> {
         write_u64(ADDITIONAL_KEYS | NEW_DICTIONARY | u64::from(self.width()), out)?;
         write_u64(self.texts.len() as u64, out)?;
-        let mut keys = Texts::default();
+        let mut keys = Texts::<Vec<u8>>::default();
         for text in &self.texts {
             keys.push(text);
         }
-        keys.write_data(out)?;
+        out.write_all(keys.bytes())?;
         write_u64(rows, out)
     }
 
-    fn write_indexes(&self, numbers: &[u32], out: &mut dyn Write) -> io::Result<()> {
-        for piece in numbers.chunks(PIECE_BYTES / 4) {
-            let bytes: Vec<u8> = match self.width() {
-                0 => piece.iter().map(|number| *number as u8).collect(),
-                1 => piece.iter().flat_map(|number| (*number as u16).to_le_bytes()).collect(),
-                _ => piece.iter().flat_map(|number| number.to_le_bytes()).collect(),
-            };
-            out.write_all(&bytes)?;
+    /// Write numbers of four bytes as indexes.
+    fn write_indexes(&self, numbers: &[u8], out: &mut dyn Write) -> io::Result<()> {
+        let width = 1 << self.width();
+        let mut indexes = Vec::with_capacity(numbers.len() / 4 * width);
+        let (numbers, _) = numbers.as_chunks::<4>();
+        match width {
+            1 => indexes.extend(numbers.iter().map(|number| number[0])),
+            2 => indexes.extend(numbers.iter().flat_map(|number| [number[0], number[1]])),
+            _ => indexes.extend(numbers.iter().flatten()),
         }
-        Ok(())
+        out.write_all(&indexes)
     }
 }
 
@@ -213,21 +225,34 @@ impl<'a> Dictionary<'a> {
 #[derive(Debug)]
 pub struct LowCardinality<'a> {
     dictionary: Dictionary<'a>,
-    numbers: Vec<u32>,
+    numbers: Numbers,
+    count: u64,
 }
 
 impl Default for LowCardinality<'_> {
     fn default() -> Self {
-        LowCardinality { dictionary: Dictionary::of(&[]), numbers: Vec::new() }
+        Self::with_texts(&[])
     }
 }
 
 impl<'a> LowCardinality<'a> {
+    /// Begin with texts that get the numbers from 1 on.
+    fn with_texts(texts: &[&'a [u8]]) -> Self {
+        let dictionary = Dictionary::of(texts);
+        LowCardinality { dictionary, numbers: Numbers::default(), count: 0 }
+    }
+
     /// Append a text.
     #[inline]
     pub fn push(&mut self, text: &'a [u8]) {
         let number = self.dictionary.number(text);
-        self.numbers.push(number);
+        self.push_number(number);
+    }
+
+    #[inline]
+    fn push_number(&mut self, number: u32) {
+        self.numbers.push_u32(number);
+        self.count += 1;
     }
 }
 
@@ -237,11 +262,12 @@ impl Column for LowCardinality<'_> {
     }
 
     fn write_data(&self, out: &mut dyn Write) -> io::Result<()> {
-        if self.numbers.is_empty() {
+        if self.count == 0 {
             return Ok(());
         }
-        self.dictionary.write_head(self.numbers.len() as u64, out)?;
-        self.dictionary.write_indexes(&self.numbers, out)
+        self.dictionary.write_head(self.count, out)?;
+        let mut pieces = self.numbers.bytes.pieces();
+        pieces.try_for_each(|piece| self.dictionary.write_indexes(piece, out))
     }
 }
 
@@ -253,35 +279,39 @@ pub struct Maps<'a> {
     ends: Numbers,
     keys: LowCardinality<'a>,
     values: Texts,
-    row_before: usize,
-    row: usize,
+    row_before: Vec<u32>,
+    row: Vec<u32>,
 }
 
 impl<'a> Maps<'a> {
     /// Begin with keys that get the numbers from 1 on.
     pub fn with_keys(keys: &[&'a [u8]]) -> Self {
-        let keys = LowCardinality { dictionary: Dictionary::of(keys), numbers: Vec::new() };
-        Maps { ends: Numbers::default(), keys, values: Texts::default(), row_before: 0, row: 0 }
+        Maps {
+            ends: Numbers::default(),
+            keys: LowCardinality::with_texts(keys),
+            values: Texts::default(),
+            row_before: Vec::new(),
+            row: Vec::new(),
+        }
     }
 
     /// Append a key to the row, whose value is to be appended to the texts that are returned with
     /// the key's number.
     #[inline]
     pub fn push_key(&mut self, key: &'a [u8]) -> (u32, &mut Texts) {
-        let numbers = &mut self.keys.numbers;
-        let guess = numbers.get(self.row_before + numbers.len() - self.row).copied();
+        let guess = self.row_before.get(self.row.len()).copied();
         let number = self.keys.dictionary.number_like(guess, key);
-        numbers.push(number);
+        self.row.push(number);
+        self.keys.push_number(number);
         (number, &mut self.values)
     }
 
     /// End the row.
     #[inline]
     pub fn end_row(&mut self) {
-        let end = self.keys.numbers.len();
-        self.ends.push_u64(end as u64);
-        self.row_before = self.row;
-        self.row = end;
+        self.ends.push_u64(self.keys.count);
+        mem::swap(&mut self.row, &mut self.row_before);
+        self.row.clear();
     }
 }
 
@@ -379,13 +409,13 @@ mod tests {
 
     #[test]
     fn indexes_are_as_wide_as_the_dictionary_needs() {
-        for (texts, width) in [(255, 0), (256, 1), (65_535, 1), (65_536, 2)] {
+        for (texts, width) in [(255u32, 0), (256, 1), (65_535, 1), (65_536, 2)] {
             let all: Vec<String> = (1..=texts).map(|number| number.to_string()).collect();
             let all: Vec<&[u8]> = all.iter().map(|text| text.as_bytes()).collect();
             let dictionary = Dictionary::of(&all);
             assert_eq!(dictionary.width(), width, "{texts}");
             let mut out = Vec::new();
-            dictionary.write_indexes(&[texts], &mut out).expect("a vector takes all");
+            dictionary.write_indexes(&texts.to_le_bytes(), &mut out).expect("a vector takes all");
             assert_eq!(out, texts.to_le_bytes()[..1 << width]);
         }
     }
@@ -412,7 +442,7 @@ mod tests {
 
     #[test]
     fn texts_have_their_length_before_them() {
-        let mut texts = Texts::default();
+        let mut texts = Texts::<Vec<u8>>::default();
         texts.push(&[b'x'; 300]);
         texts.push_hex(&[0x0f, 0xa0]);
         assert_eq!(texts.bytes(), [&[0xac, 2][..], &[b'x'; 300], b"\x040fa0"].concat());

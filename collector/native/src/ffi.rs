@@ -21,8 +21,8 @@ const INTERFACE: u32 = 2;
 const UNUSUAL: i64 = -1;
 const PANICKED: i64 = -2;
 const EIO: i32 = 5;
-/// Small enough to stay in the cache, large enough for few calls of the kernel.
-const OUT_BYTES: usize = 256 << 10;
+/// Less than a piece of a [`crate::buffer::Buffer`], so that these are not copied.
+const OUT_BYTES: usize = 64 << 10;
 
 /// Which interface this library has.
 #[no_mangle]

@@ -31,7 +31,7 @@ pub trait Records<'a> {
 #[derive(Debug, Default)]
 struct Head {
     keys: Vec<u32>,
-    values: Texts,
+    values: Texts<Vec<u8>>,
     dropped_attributes_count: u32,
 }
 

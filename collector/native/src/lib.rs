@@ -9,6 +9,7 @@
 
 pub mod any_value;
 pub mod attributes;
+pub mod buffer;
 pub mod check;
 pub mod columns;
 #[allow(unsafe_code)]

@@ -14,10 +14,10 @@ pub fn write_block(rows: u64, columns: &[Named], out: &mut dyn Write) -> io::Res
     write_varint(columns.len() as u64, out)?;
     write_varint(rows, out)?;
     for (name, kind, column) in columns {
-        let mut head = Texts::default();
+        let mut head = Texts::<Vec<u8>>::default();
         head.push(name.as_bytes());
         head.push(kind.as_bytes());
-        head.write_data(out)?;
+        out.write_all(head.bytes())?;
         column.write_prefix(out)?;
         column.write_data(out)?;
     }
