@@ -14,6 +14,8 @@ const ADDITIONAL_KEYS: u64 = 1 << 9;
 const NEW_DICTIONARY: u64 = 1 << 10;
 /// Repeated bytes are written in pieces of about so many, which stay in the cache.
 const PIECE_BYTES: usize = 32 << 10;
+/// Up to so many are written one by one.
+const FEW: u64 = 4;
 
 /// What can be written as a column.
 pub trait Column {
@@ -144,6 +146,11 @@ impl<'a> Dictionary<'a> {
             dictionary.look_up(text);
         }
         dictionary
+    }
+
+    /// All texts, by their numbers.
+    pub fn texts(&self) -> &[&'a [u8]] {
+        &self.texts
     }
 
     /// The number of a text; fast if it is that of the last one or empty.
@@ -351,6 +358,9 @@ pub fn write_repeated(bytes: &[u8], times: u64, out: &mut dyn Write) -> io::Resu
     if bytes.is_empty() {
         return Ok(());
     }
+    if times <= FEW {
+        return (0..times).try_for_each(|_| out.write_all(bytes));
+    }
     let at_once = (PIECE_BYTES / bytes.len()).max(1).min(usize::try_from(times).unwrap_or(1));
     let piece = bytes.repeat(at_once);
     let mut left = times;
@@ -366,6 +376,11 @@ pub fn write_repeated(bytes: &[u8], times: u64, out: &mut dyn Write) -> io::Resu
 pub fn write_ends(start: u64, step: u64, times: u64, out: &mut dyn Write) -> io::Result<u64> {
     let mut end = start;
     let mut left = times;
+    while left > 0 && times <= FEW {
+        end += step;
+        write_u64(end, out)?;
+        left -= 1;
+    }
     while left > 0 {
         let now = left.min(PIECE_BYTES as u64 / 8);
         let piece: Vec<u8> = (1..=now).flat_map(|row| (end + row * step).to_le_bytes()).collect();
@@ -456,5 +471,9 @@ mod tests {
         out.clear();
         assert_eq!(write_ends(5, 2, 9_000, &mut out).expect("a vector takes all"), 18_005);
         assert_eq!((out.len(), &out[..8]), (72_000, &u64s(&[7])[..]));
+        out.clear();
+        assert_eq!(write_ends(5, 2, 2, &mut out).expect("a vector takes all"), 9);
+        write_repeated(b"ab", 2, &mut out).expect("a vector takes all");
+        assert_eq!(out, [&u64s(&[7, 9]), &b"abab"[..]].concat());
     }
 }

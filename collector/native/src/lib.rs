@@ -15,11 +15,12 @@ pub mod columns;
 #[allow(unsafe_code)]
 mod ffi;
 pub mod float_text;
-pub mod groups;
 pub mod logs;
 pub mod native_format;
+pub mod records;
 pub mod rows;
 pub mod segment;
+pub mod shares;
 pub mod traces;
 pub mod wire;
 

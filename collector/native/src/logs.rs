@@ -5,14 +5,16 @@ use std::io::{self, Write};
 use crate::any_value::append_text;
 use crate::attributes::{push_attribute, Identity, IdentityColumns, IDENTITY_KEYS};
 use crate::columns::{LowCardinality, Maps, Numbers, Texts};
-use crate::groups::{narrow, Groups, Records, LOW, MAP};
 use crate::native_format::write_block;
+use crate::records::{make_rows, Rows};
+use crate::shares::{narrow, Shares, LOW, MAP};
 use crate::wire::{Fields, Once, Value};
 use crate::Unusual;
 
 /// Columns of log records.
 #[derive(Debug)]
 struct Logs<'a> {
+    received: Numbers,
     timestamp: Numbers,
     observed: Numbers,
     trace_id: Texts,
@@ -30,7 +32,7 @@ struct Logs<'a> {
 /// Rows of log records, ready to be written.
 #[derive(Debug)]
 pub struct LogRows<'a> {
-    groups: Groups<'a>,
+    shares: Shares<'a>,
     logs: Logs<'a>,
 }
 
@@ -38,6 +40,7 @@ impl<'a> LogRows<'a> {
     /// Make rows of a whole segment.
     pub fn of(segment: &'a [u8]) -> Result<Self, Unusual> {
         let mut logs = Logs {
+            received: Numbers::default(),
             timestamp: Numbers::default(),
             observed: Numbers::default(),
             trace_id: Texts::default(),
@@ -51,22 +54,23 @@ impl<'a> LogRows<'a> {
             attributes: Maps::with_keys(&IDENTITY_KEYS),
             dropped: Numbers::default(),
         };
-        let groups = Groups::of(segment, &mut logs)?;
-        Ok(LogRows { groups, logs })
+        let shares = make_rows(segment, &mut logs)?;
+        Ok(LogRows { shares, logs })
     }
 
     /// How many there are.
     pub fn count(&self) -> u64 {
-        self.groups.rows()
+        self.shares.rows()
     }
 
     /// Write them as a block.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let logs = &self.logs;
-        self.groups.named(|shared| {
+        self.shares.named(|shared| {
             let mut columns = shared.to_vec();
             columns.extend(logs.identity.named());
             columns.extend_from_slice(&[
+                ("ReceivedTimestamp", "DateTime64(9)", &logs.received),
                 ("Timestamp", "DateTime64(9)", &logs.timestamp),
                 ("ObservedTimestamp", "DateTime64(9)", &logs.observed),
                 ("TraceId", "String", &logs.trace_id),
@@ -84,7 +88,19 @@ impl<'a> LogRows<'a> {
     }
 }
 
-impl<'a> Records<'a> for Logs<'a> {
+impl<'a> Rows<'a> for Logs<'a> {
+    const BY_SERVICE: bool = false;
+
+    fn place(record: &'a [u8]) -> (&'a [u8], u64) {
+        match record {
+            // Most begin with their time.
+            [0x09, rest @ ..] => {
+                (b"", rest.first_chunk().map_or(0, |time| u64::from_le_bytes(*time)))
+            }
+            _ => (b"", 0),
+        }
+    }
+
     fn push(
         &mut self,
         record: &'a [u8],
@@ -120,6 +136,7 @@ impl<'a> Records<'a> for Logs<'a> {
         }
         self.attributes.end_row();
         let told = [time, observed, received_time_unix_nano].into_iter().find(|time| *time != 0);
+        self.received.push_u64(date_time(received_time_unix_nano));
         self.timestamp.push_u64(date_time(told.unwrap_or(0)));
         self.observed.push_u64(date_time(observed));
         self.trace_id.push_hex(trace_id);

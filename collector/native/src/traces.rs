@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use crate::any_value::append_text;
 use crate::attributes::{key_value, push_attribute, Identity, IdentityColumns, IDENTITY_KEYS};
 use crate::columns::{Arrays, LowCardinality, Maps, Numbers, Texts};
-use crate::groups::{narrow, Groups, Records, LOW, MAP};
 use crate::logs::{date_time, signed};
 use crate::native_format::{write_block, Named};
+use crate::records::{make_rows, Rows};
+use crate::shares::{narrow, Shares, LOW, MAP};
 use crate::wire::{Fields, Once, Value};
 use crate::Unusual;
 
@@ -19,6 +20,7 @@ const STATUS_CODES: [&[u8]; 3] = [b"Unset", b"Ok", b"Error"];
 /// Columns of spans.
 #[derive(Debug)]
 struct Spans<'a> {
+    received: Numbers,
     timestamp: Numbers,
     trace_id: Texts,
     span_id: Texts,
@@ -66,7 +68,7 @@ struct Links<'a> {
 /// Rows of spans, ready to be written.
 #[derive(Debug)]
 pub struct SpanRows<'a> {
-    groups: Groups<'a>,
+    shares: Shares<'a>,
     spans: Spans<'a>,
 }
 
@@ -74,6 +76,7 @@ impl<'a> SpanRows<'a> {
     /// Make rows of a whole segment.
     pub fn of(segment: &'a [u8]) -> Result<Self, Unusual> {
         let mut spans = Spans {
+            received: Numbers::default(),
             timestamp: Numbers::default(),
             trace_id: Texts::default(),
             span_id: Texts::default(),
@@ -109,23 +112,24 @@ impl<'a> SpanRows<'a> {
                 flags: Numbers::default(),
             },
         };
-        let groups = Groups::of(segment, &mut spans)?;
-        Ok(SpanRows { groups, spans })
+        let shares = make_rows(segment, &mut spans)?;
+        Ok(SpanRows { shares, spans })
     }
 
     /// How many there are.
     pub fn count(&self) -> u64 {
-        self.groups.rows()
+        self.shares.rows()
     }
 
     /// Write them as a block.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let spans = &self.spans;
         let (events, links) = (spans.events.arrays(), spans.links.arrays());
-        self.groups.named(|shared| {
+        self.shares.named(|shared| {
             let mut columns: Vec<Named> = shared.to_vec();
             columns.extend(spans.identity.named());
             columns.extend_from_slice(&[
+                ("ReceivedTimestamp", "DateTime64(9)", &spans.received),
                 ("Timestamp", "DateTime64(9)", &spans.timestamp),
                 ("TraceId", "String", &spans.trace_id),
                 ("SpanId", "String", &spans.span_id),
@@ -157,7 +161,23 @@ impl<'a> SpanRows<'a> {
     }
 }
 
-impl<'a> Records<'a> for Spans<'a> {
+impl<'a> Rows<'a> for Spans<'a> {
+    const BY_SERVICE: bool = true;
+
+    fn place(record: &'a [u8]) -> (&'a [u8], u64) {
+        let mut name = &[][..];
+        let mut fields = Fields::of(record);
+        while let Ok(Some((number, value))) = fields.next_field() {
+            match (number, value) {
+                (5, Value::Bytes(text)) => name = text,
+                (7, Value::Fixed64(start)) => return (name, start),
+                (8.., _) => break,
+                _ => {}
+            }
+        }
+        (name, 0)
+    }
+
     fn push(
         &mut self,
         span: &'a [u8],
@@ -207,6 +227,7 @@ impl<'a> Records<'a> for Spans<'a> {
         self.events.ends.push_u64(self.events.count);
         self.links.ends.push_u64(self.links.count);
         let told = if start == 0 { received_time_unix_nano } else { start };
+        self.received.push_u64(date_time(received_time_unix_nano));
         self.timestamp.push_u64(date_time(told));
         self.trace_id.push_hex(trace_id);
         self.span_id.push_hex(span_id);
