@@ -126,9 +126,9 @@ class Engine:
     """One embedded engine with a database for each variant. Merges only when asked for."""
 
     def __init__(self, directory: Path) -> None:
-        config, self._proto = directory / "config.xml", directory / "ingest.proto"
+        config, self.proto = directory / "config.xml", directory / "ingest.proto"
         config.write_text(_CONFIG.format(memory=4 << 30, fsync=False))
-        self._proto.write_text(load_proto())
+        self.proto.write_text(load_proto())
         self._connect: Callable[..., Any] = lambda database, settings: (
             clickhouse_connect.get_client(
                 interface="chdb",
@@ -140,15 +140,15 @@ class Engine:
         )
         self.root = self._connect("default", {})
         self.root.command("SYSTEM STOP MERGES")
-        self._writers: dict[str, Any] = {}
+        self.writers: dict[str, Any] = {}
         self._tokens = 0
 
     def add(self, variant: Variant) -> None:
-        database = f"v{len(self._writers)}"
+        database = f"v{len(self.writers)}"
         self.root.command(f"CREATE DATABASE {database}")
         migrate(self._connect(database, {}), variant.migrations())
         settings = {**WRITE_SETTINGS, **variant.settings}
-        self._writers[variant.name] = self._connect(database, settings)
+        self.writers[variant.name] = self._connect(database, settings)
 
     def insert(self, name: str, payload: bytes) -> float:
         """CPU seconds."""
@@ -156,19 +156,19 @@ class Engine:
         settings = {
             "insert_deduplication_token": str(self._tokens),
             "format_schema_source": "file",
-            "format_schema": str(self._proto),
+            "format_schema": str(self.proto),
             "format_schema_message_name": "IngestLogs",
             "input_format_protobuf_oneof_presence": 1,
         }
         before = time.process_time()
-        self._writers[name].raw_insert(
+        self.writers[name].raw_insert(
             "ingest_logs", COLUMNS, insert_block=payload, settings=settings, fmt="Protobuf"
         )
         return time.process_time() - before
 
     def merge(self, name: str, table: str = "otel_logs") -> tuple[float, float]:
         """CPU seconds per million rows of one merge of everything, and bytes a row after it."""
-        writer = self._writers[name]
+        writer = self.writers[name]
         writer.command(f"SYSTEM START MERGES {writer.database}.{table}")
         before = time.process_time()
         writer.command(f"OPTIMIZE TABLE {table} FINAL")
@@ -181,7 +181,7 @@ class Engine:
 
     def stock_bytes(self, name: str) -> float:
         """Bytes that a row takes in the stock exporter's table."""
-        writer = self._writers[name]
+        writer = self.writers[name]
         writer.command(STOCK)
         writer.command(f"INSERT INTO stock SELECT {STOCK_COLUMNS} FROM otel_logs")
         return self.merge(name, "stock")[1]
