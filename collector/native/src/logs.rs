@@ -37,8 +37,8 @@ pub struct LogRows<'a> {
 }
 
 impl<'a> LogRows<'a> {
-    /// Make rows of a whole segment.
-    pub fn of(segment: &'a [u8]) -> Result<Self, Unusual> {
+    /// Make rows of a whole segment; see [`make_rows`].
+    pub fn of(segment: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Self, Unusual> {
         let mut logs = Logs {
             received: Numbers::default(),
             timestamp: Numbers::default(),
@@ -54,7 +54,7 @@ impl<'a> LogRows<'a> {
             attributes: Maps::with_keys(&IDENTITY_KEYS),
             dropped: Numbers::default(),
         };
-        let shares = make_rows(segment, &mut logs)?;
+        let shares = make_rows(segment, scratch, &mut logs)?;
         Ok(LogRows { shares, logs })
     }
 

@@ -15,6 +15,8 @@ use crate::Unusual;
 
 /// Rows that one insert may have; as max_insert_block_size in store/engine.py.
 const MAX_ROWS: usize = 1_000_000;
+/// So many records in a row, at the mean, are read where they are.
+const MANY_IN_A_ROW: usize = 8;
 /// Nanoseconds of an hour.
 const HOUR: u64 = 3_600_000_000_000;
 
@@ -37,22 +39,66 @@ pub trait Rows<'a> {
 }
 
 /// Read a segment and have rows made of its records; returns what these share.
-pub fn make_rows<'a, R: Rows<'a>>(segment: &'a [u8], rows: &mut R) -> Result<Shares<'a>, Unusual> {
+///
+/// Records that stand all over the segment are copied to `scratch`.
+pub fn make_rows<'a, R: Rows<'a>>(
+    segment: &'a [u8],
+    scratch: &'a mut Vec<u8>,
+    rows: &mut R,
+) -> Result<Shares<'a>, Unusual> {
     let mut records = Records { list: Vec::new(), shares: Shares::default() };
     let mut entries = Entries::of(segment);
     while let Some(entry) = entries.next_entry()? {
         records.request(&entry)?;
     }
     let order = records.order::<R>();
-    let Records { list, mut shares } = records;
-    for place in order {
-        let record = &list[place.index as usize];
+    let ordered = in_order(records.list, &order, scratch);
+    let mut shares = records.shares;
+    for record in ordered {
         shares.add_row(record.share)?;
         rows.push(record.bytes, record.received_time_unix_nano, shares.identity(record.share))?;
     }
     Ok(shares)
 }
 
+/// The records in an order.
+///
+/// Reading spans by name, each name's all over the segment, misses the cache and the page table
+/// with every record and took twice as long as making their rows. So they are copied: read one
+/// after the other, and written at as many places as there are names.
+fn in_order<'a>(
+    list: Vec<Record<'a>>,
+    order: &[Place],
+    scratch: &'a mut Vec<u8>,
+) -> Vec<Record<'a>> {
+    let jumps = order.windows(2).filter(|pair| pair[0].index + 1 != pair[1].index).count();
+    if jumps == 0 {
+        return list;
+    }
+    if jumps < order.len() / MANY_IN_A_ROW {
+        return order.iter().map(|place| list[place.index as usize]).collect();
+    }
+    let mut starts = vec![0; list.len()];
+    let mut end = 0;
+    for place in order {
+        starts[place.index as usize] = end;
+        end += list[place.index as usize].bytes.len();
+    }
+    *scratch = vec![0; end];
+    for (record, start) in list.iter().zip(&starts) {
+        scratch[*start..][..record.bytes.len()].copy_from_slice(record.bytes);
+    }
+    let mut rest = scratch.as_slice();
+    let moved = |place: &Place| {
+        let record = list[place.index as usize];
+        let (bytes, after) = rest.split_at(record.bytes.len());
+        rest = after;
+        Record { bytes, ..record }
+    };
+    order.iter().map(moved).collect()
+}
+
+#[derive(Clone, Copy)]
 struct Record<'a> {
     bytes: &'a [u8],
     received_time_unix_nano: u64,
@@ -250,11 +296,22 @@ mod tests {
             entry(b"o", b"r3", b"c3"),
         ]
         .concat();
-        let mut taken = Taken::default();
-        let shares = make_rows(&segment, &mut taken).expect("is usual");
+        let (mut scratch, mut taken) = (Vec::new(), Taken::default());
+        let shares = make_rows(&segment, &mut scratch, &mut taken).expect("is usual");
         let expected: [&[u8]; 6] = [b"c3", b"a1-first", b"a1-second", b"a2", b"b1", b"a1"];
         assert_eq!(taken.0, expected);
         assert_eq!((shares.rows(), shares.count()), (6, 3));
+    }
+
+    #[test]
+    fn records_that_come_in_order_are_not_copied() {
+        let segment: Vec<u8> = (1..20).flat_map(|time| entry(b"p", b"r", &[b'a', time])).collect();
+        let (mut scratch, mut taken) = (Vec::new(), Taken::default());
+        make_rows(&segment, &mut scratch, &mut taken).expect("is usual");
+        let times: Vec<u8> = taken.0.iter().map(|record| record[1]).collect();
+        assert_eq!(times, (1..20).collect::<Vec<u8>>());
+        drop(taken);
+        assert_eq!(scratch, []);
     }
 
     #[test]
@@ -268,6 +325,6 @@ mod tests {
         let request = prefixed(0x0a, &[prefixed(0x0a, b""), prefixed(0x0a, b"")].concat());
         let entry = prefixed(0x3a, &request);
         let segment = [&[entry.len() as u8], &entry[..]].concat();
-        assert!(make_rows(&segment, &mut Taken::default()).is_err());
+        assert!(make_rows(&segment, &mut Vec::new(), &mut Taken::default()).is_err());
     }
 }

@@ -17,14 +17,15 @@ pub fn write_rows(
     segment: &[u8],
     out: &mut dyn Write,
 ) -> Result<io::Result<u64>, Unusual> {
+    let mut scratch = Vec::new();
     match signal {
         Signal::Logs => {
-            let rows = LogRows::of(segment)?;
+            let rows = LogRows::of(segment, &mut scratch)?;
             some(rows.count())?;
             Ok(rows.write(out).map(|()| rows.count()))
         }
         Signal::Traces => {
-            let rows = SpanRows::of(segment)?;
+            let rows = SpanRows::of(segment, &mut scratch)?;
             some(rows.count())?;
             Ok(rows.write(out).map(|()| rows.count()))
         }

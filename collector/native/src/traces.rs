@@ -73,8 +73,8 @@ pub struct SpanRows<'a> {
 }
 
 impl<'a> SpanRows<'a> {
-    /// Make rows of a whole segment.
-    pub fn of(segment: &'a [u8]) -> Result<Self, Unusual> {
+    /// Make rows of a whole segment; see [`make_rows`].
+    pub fn of(segment: &'a [u8], scratch: &'a mut Vec<u8>) -> Result<Self, Unusual> {
         let mut spans = Spans {
             received: Numbers::default(),
             timestamp: Numbers::default(),
@@ -112,7 +112,7 @@ impl<'a> SpanRows<'a> {
                 flags: Numbers::default(),
             },
         };
-        let shares = make_rows(segment, &mut spans)?;
+        let shares = make_rows(segment, scratch, &mut spans)?;
         Ok(SpanRows { shares, spans })
     }
 
