@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stepsight_collector import native
+from stepsight_collector.errors import StorageError
 from stepsight_collector.wal import read_segment, replace_file, segment_files
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ _NOTE = "way"
 class RowMaker:
     """Inserts segments of a log as rows. One thread for each signal may call at a time.
 
-    Make it before the log is opened.
+    Make it before the log is opened. Raises StorageError if a note cannot be read.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -102,9 +103,11 @@ class _Way:
 def _read(note: Path) -> str:
     """The way that is noted; before there were notes, there was one way."""
     try:
-        return note.read_text("utf-8").strip()
+        return note.read_text("utf-8", "replace").strip()
     except FileNotFoundError:
         return VIEWS
+    except OSError as exc:
+        raise StorageError(f"{note} cannot be read: {exc}. Check the disk and its rights.") from exc
 
 
 def _memory_files() -> dict[Signal, int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from stepsight_collector import native, rows
+from stepsight_collector.errors import StorageError
 from stepsight_collector.rows import RowMaker
 from stepsight_collector.wal import SegmentInfo, encode_entry
 from wal_runs import NESTED, entry
@@ -123,6 +124,13 @@ def test_where_the_note_cannot_be_written_segments_go_as_before(
     assert not insert(maker, first)
     first.path.unlink()
     assert insert(maker, segment(log, 2))
+
+
+def test_a_note_that_cannot_be_read_is_named(log: Path) -> None:
+    (log / "logs" / "way").mkdir()
+
+    with pytest.raises(StorageError, match="logs/way cannot be read: "):
+        RowMaker(log)
 
 
 def test_nested_values_and_metrics_are_left_to_the_views(log: Path) -> None:
