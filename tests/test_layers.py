@@ -89,12 +89,12 @@ def test_only_api_receivers_and_app_import_the_web_framework() -> None:
     assert within(importers(COLLECTOR, *WEB), "api", "receivers", "app") == []
 
 
-def test_the_log_knows_nothing_but_itself_and_errors() -> None:
+def test_the_log_knows_nothing_but_itself_errors_and_the_native_library() -> None:
     below = "stepsight_collector."
     for name, path in modules(COLLECTOR):
         if name.startswith("wal"):
             ours = {each.removeprefix(below) for each in imports(path) if each.startswith(below)}
-            assert within(sorted(ours), "wal", "errors") == [], name
+            assert within(sorted(ours), "wal", "errors", "native") == [], name
 
 
 def test_breeze_is_pure() -> None:

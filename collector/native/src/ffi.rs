@@ -8,7 +8,7 @@ use crate::check::check;
 use crate::Signal;
 
 /// Number of this interface; the Python side refuses a library of another one.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 /// Which interface this library has.
 #[no_mangle]

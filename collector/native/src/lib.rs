@@ -7,9 +7,12 @@
 
 #![deny(unsafe_code)]
 
+pub mod appender;
 pub mod check;
 #[allow(unsafe_code)]
 mod ffi;
+#[allow(unsafe_code)]
+mod ffi_appender;
 pub mod wire;
 
 /// Signals as the C interface numbers them.

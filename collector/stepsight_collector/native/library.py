@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stepsight_collector.wal import Signal
 
-__all__ = ["check", "crc32", "is_there"]
+__all__ = ["check", "crc32", "handles", "is_there"]
 
-_INTERFACE = 1
+_INTERFACE = 2
 _FILE = Path(__file__).with_name("stepsight_native.so")
 _NUMBERS: dict[Signal, int] = {"logs": 0, "traces": 1, "metrics": 2}
 # Above, a call lets other threads run meanwhile; below, letting them costs more than the call.
@@ -52,6 +52,11 @@ _brief, _long = _load(ctypes.PyDLL), _load(ctypes.CDLL)
 def is_there() -> bool:
     """Whether the library was built and is used."""
     return _brief is not None
+
+
+def handles() -> tuple[ctypes.CDLL | None, ctypes.CDLL | None]:
+    """The library twice: calls that keep other threads waiting, and calls that let them run."""
+    return _brief, _long
 
 
 def check(signal: Signal, body: bytes, max_bytes: int) -> int | None:
