@@ -1,12 +1,15 @@
 //! A thread that appends entries to the open segment of the write-ahead log.
 //!
 //! Group commit: all entries that wait are framed, written with one call and synced once, and only
-//! then counted as done. Which segment is open, when it is cut and what happens after a failure is
+//! then counted as done. A sync costs about as much for many entries as for one, so where several
+//! senders were seen at once, a group waits a moment for those that were answered last: with four
+//! senders that is four entries a group for one and a half. A lone sender waits for nobody. Which segment is open, when it is cut and what happens after a failure is
 //! decided in wal/writer.py. Format of an entry: docs/reference/wal-format.md.
 
 use std::io::{self, IoSlice};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// The file that entries go to.
 pub trait Disk: Send + 'static {
@@ -67,7 +70,8 @@ struct State<B, D> {
     appended: Appended,
     is_open: bool,
     is_busy: bool,
-    sleeps: bool,
+    wakes_at: usize, // entries that the thread sleeps for; 0 if it does not
+    crowd: usize,    // entries of the last group, and those that had come meanwhile
     is_ending: bool,
 }
 
@@ -75,6 +79,7 @@ struct Shared<B, D> {
     state: Mutex<State<B, D>>,
     wake: Condvar,
     idle: Condvar,
+    gather: Duration,
 }
 
 /// The thread and what it shares with its callers.
@@ -84,8 +89,8 @@ pub struct Appender<B, D> {
 }
 
 impl<B: AsRef<[u8]> + Send + 'static, D: Disk> Appender<B, D> {
-    /// Start the thread.
-    pub fn start(mut bell: impl Bell) -> io::Result<Self> {
+    /// Start the thread. A group waits for others for `gather` at most.
+    pub fn start(mut bell: impl Bell, gather: Duration) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
                 waiting: Vec::new(),
@@ -93,11 +98,13 @@ impl<B: AsRef<[u8]> + Send + 'static, D: Disk> Appender<B, D> {
                 appended: Appended::default(),
                 is_open: false,
                 is_busy: false,
-                sleeps: false,
+                wakes_at: 0,
+                crowd: 0,
                 is_ending: false,
             }),
             wake: Condvar::new(),
             idle: Condvar::new(),
+            gather,
         });
         let own = Arc::clone(&shared);
         let thread = thread::Builder::new()
@@ -121,9 +128,12 @@ impl<B: AsRef<[u8]> + Send + 'static, D: Disk> Appender<B, D> {
             return false;
         }
         state.waiting.push(entry);
-        let sleeps = std::mem::take(&mut state.sleeps);
+        let wakes = state.wakes_at > 0 && state.waiting.len() >= state.wakes_at;
+        if wakes {
+            state.wakes_at = 0;
+        }
         drop(state);
-        if sleeps {
+        if wakes {
             self.shared.wake.notify_one();
         }
         true
@@ -133,6 +143,7 @@ impl<B: AsRef<[u8]> + Send + 'static, D: Disk> Appender<B, D> {
     pub fn end(&self) -> Appended {
         let mut state = self.shared.lock();
         state.is_open = false;
+        self.shared.wake.notify_one();
         while state.is_busy || (!state.waiting.is_empty() && state.appended.error == 0) {
             state = self.shared.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
@@ -160,15 +171,24 @@ impl<B, D> Shared<B, D> {
     }
 }
 
+impl<B: AsRef<[u8]>, D> State<B, D> {
+    /// Whether more entries may come soon, and would be worth waiting for.
+    fn is_short(&self) -> bool {
+        let bytes = self.waiting.iter().map(|entry| entry.body.as_ref().len()).sum::<usize>();
+        self.waiting.len() < self.crowd && bytes < LARGE_BYTES
+    }
+}
+
 impl<B: AsRef<[u8]>, D: Disk> Shared<B, D> {
     /// Wait for entries and append them; false at the end.
     fn append_group(&self, bell: &mut impl Bell) -> bool {
         let mut state = self.lock();
         while !state.is_ending && (state.waiting.is_empty() || state.appended.error != 0) {
-            state.sleeps = true;
+            state.wakes_at = 1;
             state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        state.sleeps = false;
+        let mut state = self.gather(state);
+        state.wakes_at = 0;
         if state.is_ending {
             return false;
         }
@@ -181,6 +201,7 @@ impl<B: AsRef<[u8]>, D: Disk> Shared<B, D> {
 
         let mut state = self.lock();
         state.is_busy = false;
+        state.crowd = group.len() + state.waiting.len();
         state.disk = Some(disk);
         let outcome = match written {
             Ok(bytes) => {
@@ -201,8 +222,25 @@ impl<B: AsRef<[u8]>, D: Disk> Shared<B, D> {
         self.idle.notify_all();
         true
     }
+
+    /// Wait a moment for as many entries as there were lately.
+    fn gather<'a>(&self, mut state: MutexGuard<'a, State<B, D>>) -> MutexGuard<'a, State<B, D>> {
+        let Some(until) = Instant::now().checked_add(self.gather) else { return state };
+        while state.is_open && !state.is_ending && state.is_short() {
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state.wakes_at = state.crowd;
+            let woken = self.wake.wait_timeout(state, left);
+            state = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state
+    }
 }
 
+/// Of so much, a sync costs more than what waiting for others would save.
+const LARGE_BYTES: usize = 1 << 20;
 const EIO: i64 = 5;
 const MAX_BUFFERS: usize = 1024; // IOV_MAX on Linux and macOS
 
@@ -339,8 +377,11 @@ mod tests {
 
     fn appender() -> (Appender<Vec<u8>, Memory>, Receiver<Outcome>) {
         let (sender, receiver) = channel();
-        (Appender::start(sender).unwrap(), receiver)
+        (Appender::start(sender, AN_HOUR).unwrap(), receiver)
     }
+
+    /// Tests end before, so nobody waits in vain.
+    const AN_HOUR: Duration = Duration::from_secs(3600);
 
     fn framed(bodies: &[&str]) -> Vec<u8> {
         let each = bodies.iter().map(|body| [encode_head(&entry(body)), (*body).into()].concat());
@@ -403,6 +444,54 @@ mod tests {
             assert!(appender.add(entry("later")));
             assert_eq!(appender.end().entries, 1);
         }
+    }
+
+    /// A disk whose syncs wait until they are let.
+    struct Gated(Memory, Receiver<()>);
+
+    impl Disk for Gated {
+        fn write(&mut self, buffers: &[IoSlice]) -> io::Result<usize> {
+            self.0.write(buffers)
+        }
+
+        fn sync(&mut self) -> io::Result<()> {
+            self.1.recv().unwrap();
+            self.0.sync()
+        }
+    }
+
+    #[test]
+    fn a_lone_sender_waits_for_nobody() {
+        let (appender, bell) = appender();
+        appender.begin(Memory::new());
+
+        for _ in 0..3 {
+            appender.add(entry("a"));
+            assert_eq!(bell.recv(), Ok(Outcome::Done(1)));
+        }
+    }
+
+    #[test]
+    fn where_several_came_at_once_a_group_waits_for_as_many_or_for_the_end() {
+        let (sender, bell) = channel();
+        let appender = Appender::start(sender, AN_HOUR).unwrap();
+        let (let_sync, gate) = channel();
+        appender.begin(Gated(Memory::new(), gate));
+
+        appender.add(entry("a"));
+        while !appender.shared.lock().is_busy {
+            thread::yield_now();
+        }
+        appender.add(entry("b")); // came while "a" was synced: there are two senders
+        for _ in 0..4 {
+            let_sync.send(()).unwrap();
+        }
+        assert_eq!(bell.recv(), Ok(Outcome::Done(1)));
+        appender.add(entry("a"));
+        assert_eq!(bell.recv(), Ok(Outcome::Done(2)));
+        appender.add(entry("b"));
+        assert_eq!(appender.end().entries, 4);
+        assert_eq!(bell.recv(), Ok(Outcome::Done(1)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::FromRawFd;
 use std::slice;
+use std::time::Duration;
 
 use crate::appender::{encode_fields, Appended, Appender, Bell, Disk, Entry, Outcome};
 
@@ -64,6 +65,10 @@ fn result(value: i64) -> io::Result<usize> {
 /// An eventfd: what is written to it adds up until it is read.
 struct EventFd(ManuallyDrop<File>);
 
+/// A few times what senders take from their answer to their next request on a busy machine, and a
+/// few times less than a request takes all in all on a slow disk.
+const GATHER: Duration = Duration::from_millis(1);
+
 /// Far more than entries that can wait.
 const FAILED: u64 = 1 << 48;
 
@@ -86,7 +91,8 @@ pub type Handle = Appender<Borrowed, Descriptor>;
 pub extern "C" fn stepsight_appender_new(event_fd: i32) -> *mut Handle {
     // SAFETY: the descriptor belongs to the caller, and is not closed here.
     let bell = EventFd(ManuallyDrop::new(unsafe { File::from_raw_fd(event_fd) }));
-    Appender::start(bell).map_or(std::ptr::null_mut(), |appender| Box::into_raw(Box::new(appender)))
+    Appender::start(bell, GATHER)
+        .map_or(std::ptr::null_mut(), |appender| Box::into_raw(Box::new(appender)))
 }
 
 /// Take entries for a file from now on.
