@@ -89,7 +89,7 @@ def test_only_api_receivers_and_app_import_the_web_framework() -> None:
     assert within(importers(COLLECTOR, *WEB), "api", "receivers", "app") == []
 
 
-def test_the_log_knows_nothing_but_itself_and_errors() -> None:
+def test_the_log_knows_nothing_but_itself_errors_and_the_native_library() -> None:
     below = "stepsight_collector."
     for name, path in modules(COLLECTOR):
         if name.startswith("wal"):

@@ -35,6 +35,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(name, lambda _: None)
 
 
+@pytest.fixture(params=["lane", "thread"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test twice: with the native library, and as it is without."""
+    if request.param == "thread":
+        monkeypatch.setattr("stepsight_collector.wal.lane.is_there", lambda: False)
+    return str(request.param)
+
+
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     template = tmp_path_factory.mktemp("template")
@@ -89,10 +97,10 @@ def test_a_call_that_fails_loses_nothing_and_doubles_nothing(
 
 @pytest.mark.parametrize("how", ["kill", "power"])
 def test_a_life_that_ends_at_any_call_loses_nothing_and_doubles_nothing(
-    tmp_path: Path, old: tuple[Path, list[str]], how: How
+    tmp_path: Path, old: tuple[Path, list[str]], how: How, way: str
 ) -> None:
     template, kept = old
-    command = [sys.executable, wal_runs.__file__, str(template), str(tmp_path), how]
+    command = [sys.executable, wal_runs.__file__, str(template), str(tmp_path), how, way]
     subprocess.run(command, check=True, timeout=120)
 
     lives = sorted(tmp_path.iterdir())

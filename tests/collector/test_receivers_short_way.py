@@ -26,6 +26,7 @@ from stepsight_collector.receivers.door import Door
 from stepsight_collector.receivers.front import with_cors, with_prefix
 from stepsight_collector.receivers.http import HealthPages, build_otlp_app
 from stepsight_collector.receivers.ingest import Ingest
+from stepsight_collector.receivers.known_head import Sender, learn
 from stepsight_collector.receivers.quota import Quota, Quotas
 from stepsight_collector.receivers.resend import Resends
 from stepsight_collector.receivers.shares import Shares
@@ -347,6 +348,101 @@ def test_both_ways_answer_and_keep_the_same(tmp_path: Path, case: str, given: Gi
     assert short == long
     assert short[0]
     assert short[1]["held"] == 0
+
+
+@pytest.mark.parametrize("size", [1 << 20, 50])
+@pytest.mark.parametrize("case", ODD)
+def test_both_ways_answer_and_keep_the_same_behind_a_header_that_is_known(
+    tmp_path: Path, case: str, size: int
+) -> None:
+    whole = [post(logs("before")), *ODD[case], post(logs("after"))]
+    sent = [piece for each in whole for piece in pieces(each, max(size, len(each) // 20))]
+
+    short, long = both(tmp_path, sent, is_in_turn=True)
+
+    assert short == long
+    assert short[1]["held"] == 0
+
+
+def test_a_header_that_is_repeated_is_parsed_once(tmp_path: Path) -> None:
+    class NoParser:
+        def feed_data(self, data: bytes) -> None:
+            pytest.fail(f"parsed: {data!r}")
+
+    async def talk(served: Served) -> int:
+        connection, line = served.connect(no_app)
+        connection.data_received(FINE)
+        await line.until(lambda: line.sent.count(b"200 OK") == 1)
+        connection.parser = NoParser()  # type: ignore[assignment]
+        for number, size in enumerate((1 << 20, len(FINE) - len(logs()), len(FINE) - 3)):
+            for piece in pieces(post(logs(f"h{number}llo")), size):
+                connection.data_received(piece)
+            await line.until(lambda: line.sent.count(b"200 OK") == number + 2)  # noqa: B023
+        return line.sent.count(b"200 OK")
+
+    assert run(tmp_path, talk)[0] == 4
+
+
+def test_a_token_that_is_taken_away_opens_no_door_for_a_header_that_is_known(
+    tmp_path: Path,
+) -> None:
+    async def talk(served: Served) -> bytes:
+        connection, line = served.connect()
+        connection.data_received(FINE)
+        await line.until(lambda: b"200 OK" in line.sent)
+        served.door.access.replace(Credentials((Token("o", "a", "write", digest("other")),)))
+        connection.data_received(post(logs("later")))
+        await line.until(lambda: line.sent.count(b"HTTP/1.1 ") == 2)
+        return line.sent
+
+    assert b"HTTP/1.1 401 " in run(tmp_path, talk)[0]
+
+
+SENDER = Sender("logs", None, "test")
+HEAD = b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nA: b\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (HEAD, (12, len(HEAD))),
+        (HEAD + b"and a body", (12, len(HEAD))),
+        (HEAD.replace(b"12", b"7"), (7, len(HEAD) - 1)),
+        (HEAD.replace(b"12", b"007"), (7, len(HEAD) + 1)),
+        (HEAD.replace(b"12", b"123456"), (123_456, len(HEAD) + 4)),
+        (HEAD.replace(b"12", b"1234567"), None),
+        (HEAD.replace(b"12", b""), None),
+        (HEAD.replace(b"12", b"+1"), None),
+        (HEAD.replace(b"12", b"1 "), None),
+        (HEAD.replace(b"12", "\u0661".encode()), None),
+        (HEAD.replace(b"b", b"c"), None),
+        (HEAD[:-1], None),
+        (HEAD[:-9], None),
+        (HEAD[:40], None),
+        (b"", None),
+    ],
+)
+def test_a_known_header_is_found_by_its_bytes_alone(
+    data: bytes, found: tuple[int, int] | None
+) -> None:
+    known = learn(HEAD + b"some body", 3, SENDER)
+
+    assert known is not None
+    assert known.find_body(data) == found
+
+
+@pytest.mark.parametrize(
+    ("data", "fields"),
+    [
+        (HEAD, 2),  # the parser saw another end
+        (HEAD.replace(b"\r\nA", b"\nA"), 2),
+        (HEAD.replace(b"A: b", b"A: " + b"b" * 4096), 3),
+        (HEAD.replace(b"Content-Length: 12", b"Content-Length: 12, 12"), 3),
+        (HEAD[:-1], 3),
+    ],
+)
+def test_a_header_that_may_mean_something_else_is_not_kept(data: bytes, fields: int) -> None:
+    assert learn(data, fields, SENDER) is None
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import native_calls
 from stepsight_collector.errors import StorageError, WalFullError
 from stepsight_collector.wal import (
     Entry,
@@ -22,9 +23,19 @@ from stepsight_collector.wal import (
 from stepsight_collector.wal.ids import SegmentIds
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 NEVER_CUT = WalLimits(max_age_s=3600.0)
+
+
+@pytest.fixture(params=["lane", "thread"], autouse=True)
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every test twice: with the native library, and as it is without."""
+    if request.param == "thread":
+        monkeypatch.setattr("stepsight_collector.wal.lane.is_there", lambda: False)
+    with native_calls.through_os():
+        yield
 
 
 def entry(text: str = "request", *, nested: bool = False) -> Entry:

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import native_calls
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -58,7 +60,8 @@ class Faults:
             for name in self._real:
                 setattr(os, name, self._wrapped(name))
             open_segment._sync = os.fdatasync
-            yield
+            with native_calls.through_os():
+                yield
         finally:
             open_segment._sync = sync
             for name, function in self._real.items():

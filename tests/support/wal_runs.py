@@ -1,7 +1,8 @@
 """A short life of a write-ahead log and its loader, to be disturbed by `faults.Faults`.
 
 As a program it runs one life in a process of its own for each call that may be its last:
-`wal_runs.py TEMPLATE WORK HOW` copies the template for call 1, 2, 3 … until a life ends by itself.
+`wal_runs.py TEMPLATE WORK HOW WAY` copies the template for call 1, 2, 3 … until a life ends by
+itself. WAY is `lane`, or `thread` for a log without the native library.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from stepsight_collector.loader import Loader
 from stepsight_collector.metrics import Metrics
 from stepsight_collector.receivers.check import REQUEST_TYPES
 from stepsight_collector.store import StoreError, StoreRefusedError
-from stepsight_collector.wal import Entry, Wal, WalLimits, read_entries, scan_entries
+from stepsight_collector.wal import Entry, Wal, WalLimits, lane, read_entries, scan_entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -150,8 +151,10 @@ def _life(directory: Path, at: int, how: How) -> None:
         )
 
 
-def _run(template: Path, work: Path, how: How) -> None:
+def _run(template: Path, work: Path, how: How, way: str) -> None:
     logging.disable()
+    if way == "thread":
+        lane.is_there = lambda: False  # type: ignore[attr-defined]  # imported there
     for name in ("fsync", "fdatasync"):  # Faults knows what they mean
         setattr(os, name, lambda _: None)
     for at in range(1, 10_000):
@@ -173,4 +176,4 @@ def _run(template: Path, work: Path, how: How) -> None:
 
 
 if __name__ == "__main__":
-    _run(Path(sys.argv[1]), Path(sys.argv[2]), cast("How", sys.argv[3]))
+    _run(Path(sys.argv[1]), Path(sys.argv[2]), cast("How", sys.argv[3]), sys.argv[4])

@@ -8,12 +8,15 @@
 #![deny(unsafe_code)]
 
 pub mod any_value;
+pub mod appender;
 pub mod attributes;
 pub mod buffer;
 pub mod check;
 pub mod columns;
 #[allow(unsafe_code)]
 mod ffi;
+#[allow(unsafe_code)]
+mod ffi_appender;
 pub mod float_text;
 pub mod logs;
 pub mod native_format;

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from stepsight_collector.wal import Signal
 
-__all__ = ["check", "crc32", "is_there", "leave_out", "write_rows"]
+__all__ = ["check", "crc32", "handles", "is_there", "leave_out", "write_rows"]
 
 _INTERFACE = 2
 _FILE = Path(__file__).with_name("stepsight_native.so")
@@ -70,6 +70,11 @@ def leave_out() -> None:
     """Do without the library from now on, in this process."""
     global _brief, _long  # noqa: PLW0603 - a process has one library, or none
     _brief = _long = None
+
+
+def handles() -> tuple[ctypes.CDLL | None, ctypes.CDLL | None]:
+    """The library twice: calls that keep other threads waiting, and calls that let them run."""
+    return _brief, _long
 
 
 def check(signal: Signal, body: bytes, max_bytes: int) -> int | None:

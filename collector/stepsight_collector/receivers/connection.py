@@ -3,7 +3,9 @@
 uvicorn's httptools protocol, which has flow control, keep-alive and pipelining, and beside them no
 limits. Added here: the size of a header, the time for header, body and answer, the number of
 connections, how much of a refused body is still read, and a short way to the log for usual export
-requests (short_way.py), which stand in the place of uvicorn's cycle meanwhile.
+requests (short_way.py), which stand in the place of uvicorn's cycle meanwhile. A header that is
+the same as the one before is not parsed again (known_head.py): then the parser sees nothing of its
+request, unless that has to take the long way after all.
 
 `Watchman` looks at all connections once a second, also at idle ones: no timer is set or cleared
 for a request.
@@ -20,18 +22,21 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from stepsight_collector.receivers.asgi import encode_answer
+from stepsight_collector.receivers.known_head import learn
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
     from stepsight_collector.receivers.asgi import Answer
+    from stepsight_collector.receivers.known_head import KnownHead
     from stepsight_collector.receivers.short_way import ShortRequest, ShortWay
 
 __all__ = ["ConnectionLimits", "LimitedConnection", "Watchman"]
 
 _CHECK_INTERVAL_S = 1.0
 _LOG_INTERVAL_S = 60.0
+_MAX_LEARNED = 8  # who changes its header again and again is not worth the looking
 _CLOSE = b"connection: close\r\ncontent-type: text/plain; charset=utf-8\r\n"
 _log = logging.getLogger("stepsight.receivers.http")
 
@@ -71,6 +76,11 @@ class LimitedConnection(HttpToolsProtocol):
     cut: Counter[str] | None = None
     short: ShortWay | None = None
     _entered: ShortRequest | None = None  # on the short way, its body not whole
+    _known: KnownHead | None = None
+    _learned = 0
+    _begins = b""  # what begins with a header, while it is parsed
+    _head = b""  # of a request that the parser does not see
+    _missing = 0  # bytes of its body
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection; if there are too many, in the place of the one idle for longest."""
@@ -88,11 +98,18 @@ class LimitedConnection(HttpToolsProtocol):
         """Parse what arrives, and stop at a header without end."""
         if self.transport.is_closing():
             return
+        if self._missing:
+            self._take_body(data)
+            return
         if self.in_header:
             if self.header_bytes == 0:
                 self.since = time.monotonic()
+                if self._known is not None and self._enter_again(self._known, data):
+                    return
+                self._begins = data
             self.header_bytes += len(data)
         super().data_received(data)
+        self._begins = b""
         if self.in_header and self.header_bytes > self.limits.max_header_bytes:
             message = f"The header is over the limit of {self.limits.max_header_bytes} bytes.\n"
             self.end(b"431 Request Header Fields Too Large", message.encode(), "large_header")
@@ -116,6 +133,10 @@ class LimitedConnection(HttpToolsProtocol):
         else:
             # To uvicorn it is what a cycle is: whether it is complete, who went away.
             self.cycle = self._entered  # type: ignore[assignment]
+            if self._begins and self._learned < _MAX_LEARNED:
+                self._learned += 1
+                self._known = learn(self._begins, len(self.headers), self._entered.sender)
+        self._begins = b""
         self.headers = _TRAILERS
 
     def on_body(self, body: bytes) -> None:
@@ -149,6 +170,58 @@ class LimitedConnection(HttpToolsProtocol):
             self._entered.hold.release()
         super().connection_lost(exc)
         self._entered = None
+
+    def _enter_again(self, known: KnownHead, data: bytes) -> bool:
+        """Begin a request on the short way by a header that is known; False to have it parsed."""
+        found = known.find_body(data)
+        if found is None or self.short is None or self.flow.write_paused:
+            return False
+        if not self._answers_nothing():
+            return False
+        size_bytes, begin = found
+        entered = self.short.enter_again(known.sender, size_bytes)
+        if entered is None:
+            return False
+        self._entered = entered
+        self.cycle = entered  # type: ignore[assignment] # as above
+        self.in_header = False
+        self.awaits_body = True
+        self.body_bytes = 0
+        self._missing = size_bytes
+        self._head = data[:begin]
+        if len(data) > begin:
+            self._take_body(data[begin:])
+        return True
+
+    def _take_body(self, data: bytes) -> None:
+        """Take a part of a body that the parser does not see, and what comes after it."""
+        entered, missing = self._entered, self._missing
+        if entered is None or self.short is None:
+            raise RuntimeError("a body without a request")
+        part, rest = (data, b"") if len(data) <= missing else (data[:missing], data[missing:])
+        entered.parts.append(part)
+        self.body_bytes += len(part)
+        self._missing -= len(part)
+        if self._missing:
+            return
+        self._entered = None
+        self.awaits_body = False
+        self.in_header = True
+        self.header_bytes = 0
+        self.since = time.monotonic()
+        if not self.short.take(entered, self._reply):
+            self._have_parsed(entered)
+        if rest:
+            self.data_received(rest)
+
+    def _have_parsed(self, entered: ShortRequest) -> None:
+        """Give a request on to the parser and the application, as if nobody had seen it."""
+        self.cycle = None  # type: ignore[assignment] # as uvicorn has it before the first
+        entered.hold.release()
+        short, self.short = self.short, None
+        super().data_received(b"".join((self._head, *entered.parts)))
+        self.short = short
+        self.cycle.keep_alive = self.cycle.keep_alive and entered.keep_alive
 
     def _enter_short_way(self) -> ShortRequest | None:
         """Begin a request on the short way, if it may go there."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from stepsight_collector.errors import AccessError, BusyError, MalformedError, StorageError
 from stepsight_collector.receivers.http import SIGNAL_OF_PATH, authorization
+from stepsight_collector.receivers.known_head import Sender
 from stepsight_collector.receivers.otlp_answers import (
     PROTOBUF,
     collector_failed,
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from stepsight_collector.receivers.budget import Hold
     from stepsight_collector.receivers.door import Door
     from stepsight_collector.receivers.ingest import Begun, Ingest
-    from stepsight_collector.wal import Signal
 
     Reply = Callable[["ShortRequest", Answer], None]
 
@@ -63,7 +63,6 @@ class ShortRequest:
     """One request on the short way; to its connection it is what a cycle of uvicorn is."""
 
     __slots__ = (
-        "client",
         "disconnected",
         "hold",
         "keep_alive",
@@ -71,14 +70,13 @@ class ShortRequest:
         "project",
         "response_complete",
         "response_started",
-        "signal",
+        "sender",
     )
     message_event = _NOBODY
 
-    def __init__(self, signal: Signal, project: str, client: str, hold: Hold) -> None:
-        self.signal = signal
+    def __init__(self, sender: Sender, project: str, hold: Hold) -> None:
+        self.sender = sender
         self.project = project
-        self.client = client
         self.hold = hold
         self.parts: list[bytes] = []
         self.keep_alive = True
@@ -109,19 +107,22 @@ class ShortWay:
             headers.get(b"content-type") == _PROTOBUF
             and length.isdigit()
             and len(length) <= _DIGITS
-            and 0 < int(length) <= min(_MAX_BYTES, self._ingest.max_body_bytes)
             and _ASKING.isdisjoint(headers)
         ):
             return None
+        client = headers.get(b"user-agent", b"").decode("latin-1")
+        return self.enter_again(Sender(signal, authorization(headers), client), int(length))
+
+    def enter_again(self, sender: Sender, size_bytes: int) -> ShortRequest | None:
+        """Let a request in whose header is known; None for the long way."""
+        if not 0 < size_bytes <= min(_MAX_BYTES, self._ingest.max_body_bytes):
+            return None
         try:
-            project = self._door.admit(authorization(headers))
-            hold = self._door.budget.reserve_now(project, int(length))
+            project = self._door.admit(sender.authorization)
+            hold = self._door.budget.reserve_now(project, size_bytes)
         except (AccessError, BusyError, MalformedError):
             return None  # the long way refuses it, too, and tells and counts it
-        if hold is None:
-            return None
-        client = headers.get(b"user-agent", b"").decode("latin-1")
-        return ShortRequest(signal, project, client, hold)
+        return None if hold is None else ShortRequest(sender, project, hold)
 
     def take(self, request: ShortRequest, reply: Reply) -> bool:
         """Queue a request whose body is whole, and reply later; False for the long way."""
@@ -131,8 +132,9 @@ class ShortWay:
         if not turns.takes_one():
             return False
         begun = None
+        sender = request.sender
         try:
-            begun = self._ingest.begin(request.signal, body, request.client, request.project)
+            begun = self._ingest.begin(sender.signal, body, sender.client, request.project)
         except Exception:  # noqa: BLE001 - the long way meets it again and answers
             self._complain()
         if begun is None:
@@ -157,7 +159,7 @@ class ShortWay:
         except Exception:  # noqa: BLE001 - a bug here must be an answer, not a client that waits
             self._complain()
             return collector_failed()
-        return success(request.signal, PROTOBUF, judged)
+        return success(request.sender.signal, PROTOBUF, judged)
 
     def _complain(self) -> None:
         if time.monotonic() - self._logged_at >= _LOG_INTERVAL_S:

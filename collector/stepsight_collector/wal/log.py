@@ -17,6 +17,7 @@ from stepsight_collector.errors import StorageError, WalFullError
 from stepsight_collector.wal.ack_gate import AckGate
 from stepsight_collector.wal.disk import fsync_directory
 from stepsight_collector.wal.ids import SegmentIds
+from stepsight_collector.wal.lane import Lane, make_lane
 from stepsight_collector.wal.recovery import recover_segments
 from stepsight_collector.wal.segment import SIGNALS, SegmentInfo, Signal
 from stepsight_collector.wal.writer import SegmentWriter, Waiting, WalLimits
@@ -72,6 +73,7 @@ class Wal:
         self._stored: list[SegmentInfo] = []  # but not deleted
         self._used_bytes = 0
         self._writers: dict[Signal, SegmentWriter] = {}
+        self._lanes: dict[Signal, Lane] = {}
         self._gate = AckGate(self._is_behind, self._limits.max_hold_s)
         self._last_error: str | None = None
         self._failed_at = float("-inf")  # monotonic, s
@@ -102,7 +104,9 @@ class Wal:
             self._hold(recovered)
             for segment in recovered:
                 on_sealed(segment)
-        for writer in self._writers.values():
+        for signal, writer in self._writers.items():
+            if (lane := self._lanes.get(signal)) is not None:
+                self._loop.add_reader(lane.event_fd, self._collect, writer)
             writer.start()
 
     def append(self, signal: Signal, entry: Entry) -> asyncio.Future[None]:
@@ -172,6 +176,11 @@ class Wal:
         """Write what waits and seal every segment; `on_sealed` has been called for all of them."""
         for writer in self._writers.values():
             await asyncio.to_thread(writer.close)
+        while self._lanes:
+            signal, lane = self._lanes.popitem()
+            asyncio.get_running_loop().remove_reader(lane.event_fd)
+            self._collect(self._writers[signal])
+            await asyncio.to_thread(lane.close)
         await asyncio.sleep(0)  # the last calls of on_sealed are queued on this loop
         self._gate.release_all()
 
@@ -182,8 +191,15 @@ class Wal:
         fsync_directory(self._directory.parent)
         ids = SegmentIds(directory)
         recovered = recover_segments(directory, signal, on_entry)
+        lane = make_lane()
+        if lane is not None:
+            self._lanes[signal] = lane
         writer = SegmentWriter(
-            signal, directory, ids, self._limits, on_done=self._done, on_sealed=self._sealed
+            *(signal, directory, ids, self._limits),
+            on_done=self._done,
+            on_sealed=self._sealed,
+            on_settled=self._release,
+            lane=lane,
         )
         writer.add_unconfirmed(len(recovered))
         self._writers[signal] = writer
@@ -196,10 +212,16 @@ class Wal:
             self._failed_at = time.monotonic()
         self._release(sum(waiting.size_bytes for waiting in group) - written_bytes)
         if error is None:
-            futures = [waiting.future for waiting in group]  # not the bodies: they are on the disk
-            self._call(self._gate.submit, partial(_resolve, futures))
+            self._call(self._gate.submit, partial(_resolve, _futures(group)))
         else:
             self._call(_fail, group, error)
+
+    def _collect(self, writer: SegmentWriter) -> None:
+        """Tell of the entries that a lane has made durable."""
+        group = writer.collect()
+        if group:
+            self._last_error = None
+            self._gate.submit(partial(_resolve, _futures(group)))
 
     def _sealed(self, segment: SegmentInfo) -> None:
         with self._lock:
@@ -242,6 +264,11 @@ def _delete(segment: SegmentInfo) -> bool:
         _log.error("%s is stored and cannot be deleted: %s", segment.path, exc)
         return False
     return True
+
+
+def _futures(group: list[Waiting]) -> list[asyncio.Future[None]]:
+    """Not the bodies: they are on the disk."""
+    return [waiting.future for waiting in group]
 
 
 def _resolve(futures: list[asyncio.Future[None]]) -> None:

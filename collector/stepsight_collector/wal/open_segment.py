@@ -76,6 +76,27 @@ class OpenSegment:
         self._note(entries)
         return written
 
+    @property
+    def descriptor(self) -> int:
+        """Return what a lane appends to, see `note_appended`."""
+        return self._descriptor
+
+    @property
+    def has_remains(self) -> bool:
+        """Whether a failed group is still to be cut off, which `append` and `close` do."""
+        return self._has_remains
+
+    def note_appended(self, size_bytes: int, records: int, *, nested: bool, failed: bool) -> None:
+        """Take over what a lane appended and synced behind the first group.
+
+        Raises `OSError` if something of it failed and cannot be cut off now, see `has_remains`.
+        """
+        self.size_bytes += size_bytes
+        self.records += records
+        self.nested = self.nested or nested
+        self._has_remains = failed
+        self._cut_remains()
+
     def close(self) -> None:
         """Close the file. Raises `OSError` if the remains of a failed group cannot be cut off."""
         try:
