@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING
 from _load import request_bodies
 from insert_cost import Engine, Variant, segment
 from stepsight_collector import native
-from stepsight_collector.wal import read_segment
 
 if TYPE_CHECKING:
     from clickhouse_connect.driver.client import Client
@@ -99,7 +98,8 @@ class Ways:
         before = time.process_time()
         os.ftruncate(self._memory, 0)
         os.lseek(self._memory, 0, os.SEEK_SET)
-        made = native.write_rows(self._signal, read_segment(self._file), self._memory)
+        size_bytes = self._file.stat().st_size
+        made = native.write_rows(self._signal, self._file, size_bytes, self._memory)
         assert made is not None, "the native library is missing, or left the segment to the views"
         return time.process_time() - before
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from stepsight_collector import native
 from stepsight_collector.errors import StorageError
-from stepsight_collector.wal import read_segment, replace_file, segment_files
+from stepsight_collector.wal import replace_file, segment_files
 
 if TYPE_CHECKING:
     from stepsight_collector.store import Store
@@ -49,16 +49,15 @@ class RowMaker:
 
         Raises what `Store.insert` does, and OSError if the segment cannot be read.
         """
-        way = self._ways.get(segment.signal)
+        signal = segment.signal
+        way = self._ways.get(signal)
         if way is None or way.of(segment.path) != ROWS or segment.nested:
             return False
-        descriptor = self._files[segment.signal]
+        descriptor = self._files[signal]
         try:
-            data = read_segment(segment.path, segment.size_bytes)
-            if native.write_rows(segment.signal, data, descriptor) is None:
+            if native.write_rows(signal, segment.path, segment.size_bytes, descriptor) is None:
                 return False
-            del data  # the engine needs memory now
-            store.insert_rows(segment.signal, Path(f"/proc/self/fd/{descriptor}"), segment.token)
+            store.insert_rows(signal, Path(f"/proc/self/fd/{descriptor}"), segment.token)
         finally:
             os.ftruncate(descriptor, 0)
             os.lseek(descriptor, 0, os.SEEK_SET)

@@ -126,6 +126,19 @@ def test_where_the_note_cannot_be_written_segments_go_as_before(
     assert insert(maker, segment(log, 2))
 
 
+def test_a_segment_that_is_gone_is_an_error_that_says_so(log: Path) -> None:
+    maker, one = RowMaker(log), segment(log, 1)
+    one.path.unlink()
+
+    with pytest.raises(FileNotFoundError):
+        insert(maker, one)
+
+
+def test_a_segment_that_cannot_be_read_is_an_error(log: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        native.write_rows("logs", log, 1, 1)
+
+
 def test_a_note_that_cannot_be_read_is_named(log: Path) -> None:
     (log / "logs" / "way").mkdir()
 
@@ -152,4 +165,4 @@ def test_a_segment_is_read_as_far_as_it_was_sealed(log: Path) -> None:
 def test_the_block_that_cannot_be_written_is_an_error(log: Path) -> None:
     one = segment(log, 1)
     with Path("/dev/full").open("wb") as full, pytest.raises(OSError, match="No space left"):
-        native.write_rows("logs", one.path.read_bytes(), full.fileno())
+        native.write_rows("logs", one.path, one.size_bytes, full.fileno())

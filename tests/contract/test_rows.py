@@ -31,28 +31,47 @@ pytestmark = pytest.mark.skipif(
 SIGNALS: tuple[Signal, ...] = ("logs", "traces")
 
 
+class Maker:
+    """Makes rows of a segment's bytes."""
+
+    def __init__(self) -> None:
+        self._segment, self._block = os.memfd_create("segment"), os.memfd_create("block")
+        self.block = Path(f"/proc/self/fd/{self._block}")
+
+    def rows(self, signal: Signal, data: bytes) -> int | None:
+        for descriptor in (self._segment, self._block):
+            os.ftruncate(descriptor, 0)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        os.write(self._segment, data)
+        path = Path(f"/proc/self/fd/{self._segment}")
+        return native.write_rows(signal, path, len(data), self._block)
+
+    def close(self) -> None:
+        os.close(self._segment)
+        os.close(self._block)
+
+
 @pytest.fixture
-def memory_file() -> Iterator[int]:
-    descriptor = os.memfd_create("rows")
-    yield descriptor
-    os.close(descriptor)
+def maker() -> Iterator[Maker]:
+    making = Maker()
+    yield making
+    making.close()
 
 
 class Both:
     """Stores the same requests by both ways, each as a project of its own."""
 
-    def __init__(self, store: Store, project: str, descriptor: int) -> None:
+    def __init__(self, store: Store, project: str, maker: Maker) -> None:
         self._store = store
         self._project = project
-        self._descriptor = descriptor
+        self._maker = maker
 
     def rows(self, signal: Signal, bodies: list[bytes]) -> tuple[list[Any], list[Any]]:
         """Return the rows that the views made and those that the library made."""
         views, rows = f"{self._project}-views", f"{self._project}-rows"
         self._store.insert(signal, segment(bodies, views), f"{views}-{signal}")
-        assert native.write_rows(signal, segment(bodies, rows), self._descriptor) is not None
-        block = Path(f"/proc/self/fd/{self._descriptor}")
-        self._store.insert_rows(signal, block, f"{rows}-{signal}")
+        assert self._maker.rows(signal, segment(bodies, rows)) is not None
+        self._store.insert_rows(signal, self._maker.block, f"{rows}-{signal}")
         return self._stored(signal, views), self._stored(signal, rows)
 
     def _stored(self, signal: Signal, project: str) -> list[Any]:
@@ -66,8 +85,8 @@ class Both:
 
 
 @pytest.fixture
-def both(store: Store, project: str, memory_file: int) -> Both:
-    return Both(store, project, memory_file)
+def both(store: Store, project: str, maker: Maker) -> Both:
+    return Both(store, project, maker)
 
 
 def segment(bodies: list[bytes], project: str = "default") -> bytes:
@@ -108,14 +127,12 @@ def test_both_ways_make_the_same_rows_where_fields_stand_in_another_order(
 
 @pytest.mark.parametrize("signal", SIGNALS)
 def test_what_the_library_takes_of_harmed_requests_the_views_read_in_the_same_way(
-    signal: Signal, both: Both, memory_file: int
+    signal: Signal, both: Both, maker: Maker
 ) -> None:
     rng = random.Random(11)  # noqa: S311 - chance that can be repeated
     requests = [random_request(rng, signal, 2).SerializeToString() for _ in range(100)]
     harmed = [mutated(rng, body) for body in requests for _ in range(40)]
-    taken = [body for body in harmed if native.write_rows(signal, segment([body]), memory_file)]
-    os.ftruncate(memory_file, 0)
-    os.lseek(memory_file, 0, os.SEEK_SET)
+    taken = [body for body in harmed if maker.rows(signal, segment([body]))]
 
     views, rows = both.rows(signal, taken)
 
@@ -124,14 +141,14 @@ def test_what_the_library_takes_of_harmed_requests_the_views_read_in_the_same_wa
 
 
 @pytest.mark.parametrize("signal", SIGNALS)
-def test_harmed_segments_are_taken_or_left_never_more(signal: Signal, memory_file: int) -> None:
+def test_harmed_segments_are_taken_or_left_never_more(signal: Signal, maker: Maker) -> None:
     rng = random.Random(13)  # noqa: S311 - chance that can be repeated
     whole = segment([random_request(rng, signal, 3).SerializeToString() for _ in range(5)])
     answers = set()
 
     for at in range(0, len(whole), 7):
-        answers.add(native.write_rows(signal, whole[:at], memory_file) is None)
-        answers.add(native.write_rows(signal, mutated(rng, whole), memory_file) is None)
+        answers.add(maker.rows(signal, whole[:at]) is None)
+        answers.add(maker.rows(signal, mutated(rng, whole)) is None)
 
     assert answers == {True, False}
 

@@ -12,6 +12,9 @@ const PIECE_BYTES: usize = 128 << 10;
 /// Pieces that are kept for the next segment: 32 MiB.
 const KEPT_PIECES: usize = 256;
 
+/// More than the usual segment.
+const MAX_SPARE_BYTES: usize = 32 << 20;
+
 static KEPT: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 
 /// Where bytes can be appended.
@@ -82,6 +85,30 @@ fn take_piece() -> Vec<u8> {
     kept.unwrap_or_else(|| Vec::with_capacity(PIECE_BYTES))
 }
 
+/// A large piece for one use that is kept for the next time.
+#[derive(Debug, Default)]
+pub struct Spare(Mutex<Vec<u8>>);
+
+impl Spare {
+    /// None is kept yet.
+    pub const fn new() -> Self {
+        Spare(Mutex::new(Vec::new()))
+    }
+
+    /// Take the piece, with what was in it; empty while another thread has it.
+    pub fn take(&self) -> Vec<u8> {
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Give a piece back, to be kept unless it is very large or a larger one is kept.
+    pub fn give_back(&self, piece: Vec<u8>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if (kept.capacity()..=MAX_SPARE_BYTES).contains(&piece.capacity()) {
+            *kept = piece;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,5 +143,15 @@ mod tests {
         let mut buffer = Buffer::default();
         buffer.append(b"now");
         assert_eq!(buffer.pieces().collect::<Vec<_>>(), [b"now"]);
+    }
+
+    #[test]
+    fn the_larger_piece_is_kept_unless_it_is_too_large() {
+        let spare = Spare::new();
+        spare.give_back(Vec::with_capacity(100));
+        spare.give_back(Vec::with_capacity(MAX_SPARE_BYTES + 1));
+        spare.give_back(Vec::with_capacity(50));
+        assert_eq!(spare.take().capacity(), 100);
+        assert_eq!(spare.take().capacity(), 0);
     }
 }

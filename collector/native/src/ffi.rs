@@ -3,18 +3,19 @@
 //! Pointers and lengths come from Python objects that outlive the call.
 
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::mem::ManuallyDrop;
 use std::os::fd::{FromRawFd, RawFd};
 use std::panic::catch_unwind;
 use std::slice;
 
+use crate::buffer::Spare;
 use crate::check::check;
 use crate::rows::write_rows;
 use crate::{Signal, Unusual};
 
 /// Number of this interface; the Python side refuses a library of another one.
-const INTERFACE: u32 = 2;
+const INTERFACE: u32 = 3;
 
 /// Answers of [`stepsight_write_rows`] that are no number of rows; below them are errors of the
 /// system, as the last one less the error's number.
@@ -23,6 +24,8 @@ const PANICKED: i64 = -2;
 const EIO: i32 = 5;
 /// Less than a piece of a [`crate::buffer::Buffer`], so that these are not copied.
 const OUT_BYTES: usize = 64 << 10;
+
+static SEGMENT: Spare = Spare::new();
 
 /// Which interface this library has.
 #[no_mangle]
@@ -59,32 +62,42 @@ pub unsafe extern "C" fn stepsight_crc32(data: *const u8, length: usize, seed: u
     hasher.finalize()
 }
 
-/// Write a segment's rows as a block of ClickHouse's Native format; returns how many there are, or
-/// [`UNUSUAL`], [`PANICKED`], or an error of the system. See [`write_rows`].
+/// Read a segment from the next `length` bytes of a file and write its rows to another as a block
+/// of ClickHouse's Native format; returns how many there are, or [`UNUSUAL`], [`PANICKED`], or an
+/// error of the system. See [`write_rows`].
 ///
 /// # Safety
-/// `segment` points to `length` bytes. `descriptor` is an open file that stays open.
+/// `source` and `descriptor` are open files that stay open.
 #[no_mangle]
 pub unsafe extern "C" fn stepsight_write_rows(
     signal: u32,
-    segment: *const u8,
-    length: usize,
+    source: RawFd,
+    length: u64,
     descriptor: RawFd,
 ) -> i64 {
-    // SAFETY: promised by the caller.
-    let segment = unsafe { bytes(segment, length) };
-    // SAFETY: promised by the caller; not dropped, so it stays the caller's to close.
-    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(descriptor) });
     let Some(signal) = signal_of(signal) else { return UNUSUAL };
+    // SAFETY: promised by the caller; not dropped, so they stay the caller's to close.
+    let (source, file) = unsafe {
+        (
+            ManuallyDrop::new(File::from_raw_fd(source)),
+            ManuallyDrop::new(File::from_raw_fd(descriptor)),
+        )
+    };
     let written = catch_unwind(|| {
+        let mut segment = SEGMENT.take();
+        segment.clear();
+        let read = (&*source).take(length).read_to_end(&mut segment);
         let mut out = BufWriter::with_capacity(OUT_BYTES, &*file);
-        let rows = write_rows(signal, segment, &mut out)?;
-        Ok(rows.and_then(|rows| out.flush().map(|()| rows)))
+        let written = read.map(|_| write_rows(signal, &segment, &mut out));
+        SEGMENT.give_back(segment);
+        written.map(|rows| Ok(rows?.and_then(|rows| out.flush().map(|()| rows))))
     });
     match written {
-        Ok(Ok(Ok(rows))) => rows as i64,
-        Ok(Ok(Err(error))) => PANICKED - i64::from(error.raw_os_error().unwrap_or(EIO)),
-        Ok(Err(Unusual)) => UNUSUAL,
+        Ok(Ok(Ok(Ok(rows)))) => rows as i64,
+        Ok(Ok(Ok(Err(error))) | Err(error)) => {
+            PANICKED - i64::from(error.raw_os_error().unwrap_or(EIO))
+        }
+        Ok(Ok(Err(Unusual))) => UNUSUAL,
         Err(_) => PANICKED,
     }
 }

@@ -40,7 +40,7 @@ pub trait Rows<'a> {
 
 /// Read a segment and have rows made of its records; returns what these share.
 ///
-/// Records that stand all over the segment are copied to `scratch`.
+/// Records that stand all over the segment are copied to `scratch`, whatever is in it.
 pub fn make_rows<'a, R: Rows<'a>>(
     segment: &'a [u8],
     scratch: &'a mut Vec<u8>,
@@ -84,11 +84,13 @@ fn in_order<'a>(
         starts[place.index as usize] = end;
         end += list[place.index as usize].bytes.len();
     }
-    *scratch = vec![0; end];
+    if scratch.len() < end {
+        scratch.resize(end, 0);
+    }
     for (record, start) in list.iter().zip(&starts) {
         scratch[*start..][..record.bytes.len()].copy_from_slice(record.bytes);
     }
-    let mut rest = scratch.as_slice();
+    let mut rest = &scratch[..end];
     let moved = |place: &Place| {
         let record = list[place.index as usize];
         let (bytes, after) = rest.split_at(record.bytes.len());
@@ -296,7 +298,7 @@ mod tests {
             entry(b"o", b"r3", b"c3"),
         ]
         .concat();
-        let (mut scratch, mut taken) = (Vec::new(), Taken::default());
+        let (mut scratch, mut taken) = (b"of before".to_vec(), Taken::default());
         let shares = make_rows(&segment, &mut scratch, &mut taken).expect("is usual");
         let expected: [&[u8]; 6] = [b"c3", b"a1-first", b"a1-second", b"a2", b"b1", b"a1"];
         assert_eq!(taken.0, expected);

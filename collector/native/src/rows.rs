@@ -2,9 +2,12 @@
 
 use std::io::{self, Write};
 
+use crate::buffer::Spare;
 use crate::logs::LogRows;
 use crate::traces::SpanRows;
 use crate::{Signal, Unusual};
+
+static SCRATCH: Spare = Spare::new();
 
 /// Write the rows of a segment to `out`, as a block of ClickHouse's Native format; returns how many
 /// there are.
@@ -17,15 +20,26 @@ pub fn write_rows(
     segment: &[u8],
     out: &mut dyn Write,
 ) -> Result<io::Result<u64>, Unusual> {
-    let mut scratch = Vec::new();
+    let mut scratch = SCRATCH.take();
+    let written = write_with(signal, segment, &mut scratch, out);
+    SCRATCH.give_back(scratch);
+    written
+}
+
+fn write_with(
+    signal: Signal,
+    segment: &[u8],
+    scratch: &mut Vec<u8>,
+    out: &mut dyn Write,
+) -> Result<io::Result<u64>, Unusual> {
     match signal {
         Signal::Logs => {
-            let rows = LogRows::of(segment, &mut scratch)?;
+            let rows = LogRows::of(segment, scratch)?;
             some(rows.count())?;
             Ok(rows.write(out).map(|()| rows.count()))
         }
         Signal::Traces => {
-            let rows = SpanRows::of(segment, &mut scratch)?;
+            let rows = SpanRows::of(segment, scratch)?;
             some(rows.count())?;
             Ok(rows.write(out).map(|()| rows.count()))
         }

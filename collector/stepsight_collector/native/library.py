@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "crc32", "handles", "is_there", "leave_out", "write_rows"]
 
-_INTERFACE = 2
+_INTERFACE = 3
 _FILE = Path(__file__).with_name("stepsight_native.so")
 _NUMBERS: dict[Signal, int] = {"logs": 0, "traces": 1, "metrics": 2}
 _log = logging.getLogger("stepsight.native")
@@ -50,8 +50,8 @@ def _load(kind: type[ctypes.CDLL]) -> ctypes.CDLL | None:
     library.stepsight_crc32.restype = ctypes.c_uint32
     library.stepsight_write_rows.argtypes = (
         ctypes.c_uint32,
-        ctypes.c_char_p,
-        ctypes.c_size_t,
+        ctypes.c_int,
+        ctypes.c_uint64,
         ctypes.c_int,
     )
     library.stepsight_write_rows.restype = ctypes.c_int64
@@ -98,15 +98,20 @@ def crc32(data: bytes, seed: int = 0) -> int:
     return checksum
 
 
-def write_rows(signal: Signal, segment: bytes, descriptor: int) -> int | None:
-    """Write a segment's rows to an open file as a block of ClickHouse's Native format.
+def write_rows(signal: Signal, segment: Path, size_bytes: int, descriptor: int) -> int | None:
+    """Write the rows of a segment, the first bytes of a file, to an open file.
 
-    Returns how many there are. None, which depends on the segment's bytes alone, if the segment is
-    to be left to the store's views. Raises OSError, and then part of the block may be written.
+    As a block of ClickHouse's Native format. Returns how many there are. None, which depends on
+    the segment's bytes alone, if the segment is to be left to the store's views. Raises OSError if
+    it cannot be read or the rows not written, and then part of them may be.
     """
     if _long is None:
         return None
-    rows: int = _long.stepsight_write_rows(_NUMBERS[signal], segment, len(segment), descriptor)
+    source = os.open(segment, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        rows: int = _long.stepsight_write_rows(_NUMBERS[signal], source, size_bytes, descriptor)
+    finally:
+        os.close(source)
     if rows < _PANICKED:
         error = _PANICKED - rows
         raise OSError(error, os.strerror(error))
