@@ -16,6 +16,27 @@ pub type Identity<'a> = [Option<&'a [u8]>; 4];
 /// Key and encoded value of a KeyValue; empty if they are missing.
 #[inline]
 pub fn key_value(message: &[u8]) -> Result<(&[u8], &[u8]), Unusual> {
+    match short_key_value(message) {
+        Some(pair) => Ok(pair),
+        None => any_key_value(message),
+    }
+}
+
+/// Nearly all have a key, then a value, both of less than 128 bytes, and nothing else.
+#[inline]
+fn short_key_value(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let [0x0a, key_length @ ..0x80, rest @ ..] = message else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(*key_length))?;
+    match rest {
+        [0x12, length @ ..0x80, value @ ..] if usize::from(*length) == value.len() => {
+            Some((key, value))
+        }
+        _ => None,
+    }
+}
+
+#[cold]
+fn any_key_value(message: &[u8]) -> Result<(&[u8], &[u8]), Unusual> {
     let (mut key, mut value) = (&[][..], &[][..]);
     let mut once = Once::default();
     let mut fields = Fields::of(message);
@@ -89,6 +110,15 @@ mod tests {
         assert_eq!(key_value(b"\x0a\x01k\x12\x03\x0a\x01v"), Ok((&b"k"[..], &b"\x0a\x01v"[..])));
         assert_eq!(key_value(b"\x12\x00\x0a\x01k"), Ok((&b"k"[..], &b""[..])));
         assert_eq!(key_value(b""), Ok((&b""[..], &b""[..])));
+    }
+
+    #[test]
+    fn both_ways_of_reading_a_short_attribute_agree() {
+        let message = b"\x0a\x01k\x12\x03\x0a\x01v";
+        assert_eq!(short_key_value(message).ok_or(Unusual), any_key_value(message));
+        for other in [&b"\x0a\x01k\x12\x03\x0a\x01v\x18\x00"[..], b"\x0a\x01k", b"\x0a\x81\x00k"] {
+            assert_eq!(short_key_value(other), None, "{other:x?}");
+        }
     }
 
     #[test]
