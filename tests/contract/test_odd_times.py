@@ -96,3 +96,20 @@ def test_the_same_segment_of_odd_times_adds_nothing_twice(
         insert("logs", request, token=f"{project}-same", received=received)
 
     assert store.query(COUNT.format("otel_logs"), {"p": project}).rows == [[214]]
+
+
+def test_a_span_that_ends_after_the_last_time_is_stored(
+    store: Store, insert: Any, project: str
+) -> None:
+    request: Any = REQUEST_TYPES["traces"]()
+    spans = request.resource_spans.add().scope_spans.add().spans
+    spans.add(
+        trace_id=b"t" * 16,
+        span_id=b"s" * 8,
+        start_time_unix_nano=2**63 - 2,
+        end_time_unix_nano=2**64 - 1,
+    )
+
+    insert("traces", request)
+
+    assert store.query(COUNT.format("otel_traces"), {"p": project}).rows == [[1]]

@@ -74,8 +74,6 @@ def fill_span(rng: random.Random, span: Any) -> None:
     span.name, span.flags = text(rng), maybe(rng, u32)
     span.kind = rng.randint(0, 5)
     span.start_time_unix_nano, span.end_time_unix_nano = time(rng), time(rng)
-    if span.start_time_unix_nano >= LAST_NANO:  # an end after that is more than the views can add
-        span.end_time_unix_nano = 0
     span.dropped_attributes_count = maybe(rng, u32)
     span.dropped_events_count = maybe(rng, u32)
     span.dropped_links_count = maybe(rng, u32)
