@@ -139,6 +139,21 @@ def test_a_segment_that_cannot_be_read_is_an_error(log: Path) -> None:
         native.write_rows("logs", log, 1, 1)
 
 
+@pytest.mark.parametrize("reason", ["another system", "forbidden"])
+def test_without_files_in_memory_segments_go_to_the_views(
+    reason: str, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(name: str) -> int:
+        raise PermissionError(1, "Operation not permitted", name)
+
+    if reason == "forbidden":
+        monkeypatch.setattr("os.memfd_create", refuse)
+    else:
+        monkeypatch.delattr("os.memfd_create")
+
+    assert not insert(RowMaker(log), segment(log, 1))
+
+
 def test_a_note_that_cannot_be_read_is_named(log: Path) -> None:
     (log / "logs" / "way").mkdir()
 
