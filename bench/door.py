@@ -45,7 +45,7 @@ from stepsight_collector.receivers.quota import Quota, Quotas
 from stepsight_collector.receivers.resend import Resends
 from stepsight_collector.receivers.shares import Shares
 from stepsight_collector.receivers.short_way import ShortWay
-from stepsight_collector.wal import Wal
+from stepsight_collector.wal import Durable, Wal
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -64,9 +64,9 @@ class Log:
 
     fill = 0.0
 
-    def append(self, _signal: Signal, _entry: Entry) -> asyncio.Future[None]:
-        future = asyncio.get_running_loop().create_future()
-        future.set_result(None)
+    def append(self, _signal: Signal, _entry: Entry) -> Durable:
+        future = Durable(loop=asyncio.get_running_loop())
+        future.settle(None)
         return future
 
 

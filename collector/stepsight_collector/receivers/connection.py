@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from stepsight_collector.receivers.asgi import encode_answer
 from stepsight_collector.receivers.known_head import learn
 
 if TYPE_CHECKING:
@@ -246,12 +245,12 @@ class LimitedConnection(HttpToolsProtocol):
 
     def _reply(self, request: ShortRequest, answer: Answer) -> None:
         """Answer a request of the short way, as a cycle of uvicorn does."""
-        if request.disconnected:
+        if request.disconnected or self.short is None:
             return
         request.response_started = request.response_complete = True
         if not self.transport.is_closing():
             headers = self.server_state.default_headers
-            self.transport.write(encode_answer(answer, headers, keep_alive=request.keep_alive))
+            self.transport.write(self.short.encode(answer, headers, request))
             if not request.keep_alive:
                 self.transport.close()
         self.on_response_complete()

@@ -15,9 +15,11 @@ import time
 from typing import TYPE_CHECKING
 
 from stepsight_collector.errors import AccessError, BusyError, MalformedError, StorageError
+from stepsight_collector.receivers.asgi import encode_answer
 from stepsight_collector.receivers.http import SIGNAL_OF_PATH, authorization
 from stepsight_collector.receivers.known_head import Sender
 from stepsight_collector.receivers.otlp_answers import (
+    KEPT,
     PROTOBUF,
     collector_failed,
     refusal,
@@ -25,7 +27,6 @@ from stepsight_collector.receivers.otlp_answers import (
 )
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from stepsight_collector.receivers.asgi import Answer
@@ -95,6 +96,8 @@ class ShortWay:
             if not (prefix and (path + "/").startswith(prefix + "/"))
         }
         self._logged_at = float("-inf")
+        # Headers of the server, and the usual answer with them.
+        self._kept: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
 
     def enter(self, url: bytes, fields: list[tuple[bytes, bytes]]) -> ShortRequest | None:
         """Let a request in by its header and take memory for its body; None for the long way."""
@@ -142,13 +145,23 @@ class ShortWay:
             return False
         parts.clear()
 
-        def done(_: asyncio.Future[None]) -> None:
+        def done() -> None:
             turns.end()
             request.hold.release()
             reply(request, self._answer(request, begun, len(body)))
 
-        begun.done.add_done_callback(done)
+        begun.done.tell(done)
         return True
+
+    def encode(
+        self, answer: Answer, headers: list[tuple[bytes, bytes]], request: ShortRequest
+    ) -> bytes:
+        """Encode an answer with the server's headers, which are others every second."""
+        if answer is not KEPT or not request.keep_alive:
+            return encode_answer(answer, headers, keep_alive=request.keep_alive)
+        if self._kept[0] is not headers:
+            self._kept = (headers, encode_answer(answer, headers, keep_alive=True))
+        return self._kept[1]
 
     def _answer(self, request: ShortRequest, begun: Begun, size_bytes: int) -> Answer:
         try:

@@ -21,10 +21,10 @@ from stepsight_collector.wal.open_segment import OpenSegment
 from stepsight_collector.wal.pace import Pace
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
     from pathlib import Path
 
+    from stepsight_collector.wal.durable import Durable
     from stepsight_collector.wal.ids import SegmentIds
     from stepsight_collector.wal.lane import Lane
     from stepsight_collector.wal.record import Entry
@@ -67,7 +67,7 @@ class Waiting:
     """An entry on its way to the disk, and what to tell when it is there."""
 
     entry: Entry
-    future: asyncio.Future[None]
+    future: Durable
     size_bytes: int
 
 
@@ -100,7 +100,8 @@ class SegmentWriter:
         self._on_settled = on_settled
         self._lane = lane
         self._lane_failed = False
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
         self._waiting: deque[Waiting] = deque()
         self._unconfirmed = 0
         self._closing = False
@@ -115,7 +116,7 @@ class SegmentWriter:
 
     def add(self, waiting: Waiting) -> None:
         """Queue an entry. Never blocks on the disk."""
-        with self._wake:
+        with self._lock:
             if self._closing:
                 raise StorageError("The write-ahead log is closed: the collector is stopping.")
             if self._lane is not None and self._lane.add(waiting):
@@ -130,7 +131,7 @@ class SegmentWriter:
         if self._lane is None:
             return []
         count, has_failed = self._lane.read()
-        with self._wake:
+        with self._lock:
             if has_failed:
                 self._lane_failed = True
                 self._wake.notify()
