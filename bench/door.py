@@ -114,6 +114,10 @@ class OpenDoor:
     """Lets everyone in and counts nothing."""
 
     budget = NoBudget()
+    access = Access()
+
+    def check(self, _project: str) -> None:
+        """Send as much as you like."""
 
     def admit(self, _authorization: str | None = None) -> str:
         return "bench"

@@ -68,16 +68,14 @@ class ShortRequest:
         "hold",
         "keep_alive",
         "parts",
-        "project",
         "response_complete",
         "response_started",
         "sender",
     )
     message_event = _NOBODY
 
-    def __init__(self, sender: Sender, project: str, hold: Hold) -> None:
+    def __init__(self, sender: Sender, hold: Hold) -> None:
         self.sender = sender
-        self.project = project
         self.hold = hold
         self.parts: list[bytes] = []
         self.keep_alive = True
@@ -113,19 +111,33 @@ class ShortWay:
             and _ASKING.isdisjoint(headers)
         ):
             return None
+        state = self._door.access.state
+        try:
+            project = self._door.admit(authorization(headers))
+        except (AccessError, BusyError, MalformedError):
+            return None  # the long way refuses it, too, and tells and counts it
         client = headers.get(b"user-agent", b"").decode("latin-1")
-        return self.enter_again(Sender(signal, authorization(headers), client), int(length))
+        return self._hold(Sender(signal, client, project, state), int(length))
 
     def enter_again(self, sender: Sender, size_bytes: int) -> ShortRequest | None:
-        """Let a request in whose header is known; None for the long way."""
+        """Let a request in whose header is known; None for the long way, or to have it parsed."""
+        if sender.admitted_by is not self._door.access.state:
+            return None
+        try:
+            self._door.check(sender.project)
+        except (BusyError, MalformedError):
+            return None
+        return self._hold(sender, size_bytes)
+
+    def _hold(self, sender: Sender, size_bytes: int) -> ShortRequest | None:
+        """Take memory for a request."""
         if not 0 < size_bytes <= min(_MAX_BYTES, self._ingest.max_body_bytes):
             return None
         try:
-            project = self._door.admit(sender.authorization)
-            hold = self._door.budget.reserve_now(project, size_bytes)
-        except (AccessError, BusyError, MalformedError):
-            return None  # the long way refuses it, too, and tells and counts it
-        return None if hold is None else ShortRequest(sender, project, hold)
+            hold = self._door.budget.reserve_now(sender.project, size_bytes)
+        except (BusyError, MalformedError):
+            return None
+        return None if hold is None else ShortRequest(sender, hold)
 
     def take(self, request: ShortRequest, reply: Reply) -> bool:
         """Queue a request whose body is whole, and reply later; False for the long way."""
@@ -137,7 +149,7 @@ class ShortWay:
         begun = None
         sender = request.sender
         try:
-            begun = self._ingest.begin(sender.signal, body, sender.client, request.project)
+            begun = self._ingest.begin(sender.signal, body, sender.client, sender.project)
         except Exception:  # noqa: BLE001 - the long way meets it again and answers
             self._complain()
         if begun is None:
@@ -166,7 +178,7 @@ class ShortWay:
     def _answer(self, request: ShortRequest, begun: Begun, size_bytes: int) -> Answer:
         try:
             judged = self._ingest.end(begun)
-            self._door.charge(request.project, size_bytes, judged.records)
+            self._door.charge(request.sender.project, size_bytes, judged.records)
         except StorageError as exc:
             return refusal(PROTOBUF, exc)
         except Exception:  # noqa: BLE001 - a bug here must be an answer, not a client that waits
