@@ -173,7 +173,8 @@ class SegmentWriter:
     def _next_group(self) -> tuple[list[Waiting], bool]:
         """Wait for entries, for the moment to cut, or for the end."""
         with self._wake:
-            if not self._waiting and not self._closing and not self._lane_failed:
+            is_full = self._lane is not None and self._lane.is_full
+            if not (self._waiting or self._closing or self._lane_failed or is_full):
                 self._wake.wait(self._until_cut_s())
             group, size = [], 0
             while self._waiting and size <= self._limits.max_segment_bytes:
@@ -229,10 +230,14 @@ class SegmentWriter:
         if lane is None or segment is None or segment.size_bytes == 0 or segment.has_remains:
             return
         with self._wake:
-            if not lane.is_open and not self._waiting and not self._closing:
-                left_bytes = self._limits.max_segment_bytes - segment.size_bytes
-                left_records = self._limits.max_segment_records - segment.records
-                lane.begin(segment.descriptor, left_bytes, left_records)
+            if lane.is_open or self._closing:
+                return
+            left_bytes = self._limits.max_segment_bytes - segment.size_bytes
+            left_records = self._limits.max_segment_records - segment.records
+            lane.begin(segment.descriptor, left_bytes, left_records)
+            # Under load there is always somebody who came meanwhile.
+            while self._waiting and lane.add(self._waiting[0]):
+                self._waiting.popleft()
 
     def _leave_lane(self) -> None:
         """Have the open segment back, with all that was on its way to it."""
