@@ -103,6 +103,11 @@ class Access:
         self._writers: dict[bytes, str] = {}  # by the digest of a whole Authorization header
 
     @property
+    def state(self) -> object:
+        """Return what stands for the credentials: another object when they are replaced."""
+        return self._credentials
+
+    @property
     def is_open(self) -> bool:
         """Tell whether no credentials are set: everyone may write and read."""
         return not (self._credentials.tokens or self._credentials.keys)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import pytest
 
     from stepsight_collector.receivers.asgi import Answer
-    from stepsight_collector.wal import Entry, Signal
+    from stepsight_collector.wal import Durable, Entry, Signal
 
 MAX_BODY = 400_000
 JSON = {"Content-Type": "application/json", "User-Agent": "client/1"}
@@ -240,7 +240,7 @@ def failing(served: Served, *signals: Signal, error: StorageError) -> None:
     """Let the log refuse some signals."""
     append = served.wal.append
 
-    def refuse(signal: Signal, entry: Entry) -> asyncio.Future[None]:
+    def refuse(signal: Signal, entry: Entry) -> Durable:
         if signal in signals:
             raise error
         return append(signal, entry)
@@ -300,7 +300,7 @@ def test_a_real_client_comes_again_after_503_and_nothing_is_lost_or_stored_twice
                 is_first = True
                 return await answer(path, scope, receive)
 
-            def refuse_first(signal: Signal, entry: Entry) -> asyncio.Future[None]:
+            def refuse_first(signal: Signal, entry: Entry) -> Durable:
                 nonlocal left, is_first
                 is_refused, is_first = is_first and left > 0, False
                 if is_refused:

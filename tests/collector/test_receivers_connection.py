@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
-from stepsight_collector.receivers import connection
+from stepsight_collector.receivers import watchman
 from stepsight_collector.receivers.connection import ConnectionLimits
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def chunked(body: bytes, size: int) -> bytes:
 @pytest.fixture(autouse=True)
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Connections are looked at fifty times a second."""
-    monkeypatch.setattr(connection, "_CHECK_INTERVAL_S", 0.02)
+    monkeypatch.setattr(watchman, "_CHECK_INTERVAL_S", 0.02)
 
 
 class Client:

@@ -398,7 +398,7 @@ def test_a_token_that_is_taken_away_opens_no_door_for_a_header_that_is_known(
     assert b"HTTP/1.1 401 " in run(tmp_path, talk)[0]
 
 
-SENDER = Sender("logs", None, "test")
+SENDER = Sender("logs", "test", "a", None)
 HEAD = b"POST /v1/logs HTTP/1.1\r\nHost: x\r\nContent-Length: 12\r\nA: b\r\n\r\n"
 
 

@@ -44,8 +44,10 @@ class Disk:
     arrived: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     let: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(0))
     errors: list[int] = field(default_factory=list)
+    by_writer: list[bool] = field(default_factory=list)  # else by the native thread
 
     def sync(self, _descriptor: int) -> None:
+        self.by_writer.append(threading.current_thread().name == "wal-logs")
         self.arrived.release()
         self.let.acquire(timeout=10)
         number = self.errors.pop(0) if self.errors else 0
@@ -122,6 +124,24 @@ def test_entries_that_come_during_a_sync_share_the_next_one(tmp_path: Path, disk
         await wal.close()
 
     asyncio.run(scenario())
+
+
+def test_who_came_while_a_segment_was_begun_goes_through_the_lane(
+    tmp_path: Path, disk: Disk
+) -> None:
+    async def scenario() -> None:
+        wal = Wal(tmp_path, NEVER_CUT)
+        await wal.start(lambda _: None)
+        futures = [wal.append("logs", entry("first"))]
+        await asyncio.to_thread(disk.arrived.acquire)
+        futures += [wal.append("logs", entry("a")), wal.append("logs", entry("b"))]
+        disk.let.release(3)
+        await asyncio.gather(*futures)
+        await wal.close()
+
+    asyncio.run(scenario())
+
+    assert disk.by_writer in ([True, False], [True, False, False])
 
 
 def test_of_a_failed_group_nothing_is_kept_and_who_came_after_it_is(
@@ -209,23 +229,30 @@ def test_without_a_repair_nothing_more_goes_through_the_lane(
     assert contents(sealed) == ["first", "later"]
 
 
+@pytest.mark.parametrize("is_open", [True, False])
 @pytest.mark.parametrize(
     "limits",
     [
-        WalLimits(max_age_s=3600, max_segment_bytes=250),
+        WalLimits(max_age_s=3600, max_segment_bytes=210),
         WalLimits(max_age_s=3600, max_segment_records=3),
     ],
 )
 def test_a_lane_that_is_full_has_its_segment_cut_although_nothing_more_arrives(
-    tmp_path: Path, limits: WalLimits
+    tmp_path: Path, disk: Disk, limits: WalLimits, *, is_open: bool
 ) -> None:
     async def scenario() -> None:
         cut: asyncio.Queue[SegmentInfo] = asyncio.Queue()
         wal = Wal(tmp_path, limits)
         await wal.start(cut.put_nowait)
-        await wal.append("logs", entry("x" * 40))
-        await until(lambda: lane_of(wal).is_open)
-        await asyncio.gather(*(wal.append("logs", entry("x" * 40)) for _ in range(2)))
+        first = wal.append("logs", entry("x" * 40))
+        await asyncio.to_thread(disk.arrived.acquire)
+        if is_open:  # else the others come while the segment is begun
+            disk.let.release()
+            await first
+            await until(lambda: lane_of(wal).is_open)
+        others = [wal.append("logs", entry("x" * 40)) for _ in range(2)]
+        disk.let.release(3)
+        await asyncio.gather(first, *others)
         segment = await asyncio.wait_for(cut.get(), 10)
         assert segment.records == 3
         await wal.close()

@@ -116,13 +116,19 @@ class Appender:
     def add(self, entry: Entry) -> bool:
         """Queue an entry; False if it is not taken: before `begin`, after `end` or a failure."""
         project, client, body = entry.project.encode(), entry.client.encode(), entry.request
-        return (
-            self._add(
-                *(self._handle, body, len(body), entry.received_time_unix_nano),
-                *(entry.records, entry.nested, project, len(project), client, len(client)),
-            )
-            != 0
+        taken = self._add(
+            self._handle,
+            body,
+            len(body),
+            entry.received_time_unix_nano,
+            entry.records,
+            entry.nested,
+            project,
+            len(project),
+            client,
+            len(client),
         )
+        return taken != 0
 
     def end(self) -> Appended:
         """Take no more entries; returns once it is known what became of those taken. Blocks."""

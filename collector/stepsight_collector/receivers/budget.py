@@ -58,6 +58,12 @@ class MemoryBudget:
             raise _never(size_bytes, self.most_for_one)
         if self._queues and self._queues.get(project):
             return None
+        with self._lock:  # what `_take` does where there is room, without a call
+            used = self._used + size_bytes
+            if used <= self.most_for_one:
+                self._used = used
+                self._of_project[project] = self._of_project.get(project, 0) + size_bytes
+                return Hold(self, project, size_bytes)
         return Hold(self, project, size_bytes) if self._take(project, size_bytes) else None
 
     async def reserve(self, project: str, size_bytes: int, wait_s: float = 0.0) -> Hold:

@@ -7,38 +7,32 @@ requests (short_way.py), which stand in the place of uvicorn's cycle meanwhile. 
 the same as the one before is not parsed again (known_head.py): then the parser sees nothing of its
 request, unless that has to take the long way after all.
 
-`Watchman` looks at all connections once a second, also at idle ones: no timer is set or cleared
+watchman.py looks at all connections once a second, also at idle ones: no timer is set or cleared
 for a request.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from stepsight_collector.receivers.asgi import encode_answer
 from stepsight_collector.receivers.known_head import learn
 
 if TYPE_CHECKING:
+    import asyncio
     from collections import Counter
-    from collections.abc import Callable
 
     from stepsight_collector.receivers.asgi import Answer
     from stepsight_collector.receivers.known_head import KnownHead
     from stepsight_collector.receivers.short_way import ShortRequest, ShortWay
 
-__all__ = ["ConnectionLimits", "LimitedConnection", "Watchman"]
+__all__ = ["ConnectionLimits", "LimitedConnection"]
 
-_CHECK_INTERVAL_S = 1.0
-_LOG_INTERVAL_S = 60.0
 _MAX_LEARNED = 8  # who changes its header again and again is not worth the looking
 _CLOSE = b"connection: close\r\ncontent-type: text/plain; charset=utf-8\r\n"
-_log = logging.getLogger("stepsight.receivers.http")
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,12 +240,12 @@ class LimitedConnection(HttpToolsProtocol):
 
     def _reply(self, request: ShortRequest, answer: Answer) -> None:
         """Answer a request of the short way, as a cycle of uvicorn does."""
-        if request.disconnected:
+        if request.disconnected or self.short is None:
             return
         request.response_started = request.response_complete = True
         if not self.transport.is_closing():
             headers = self.server_state.default_headers
-            self.transport.write(encode_answer(answer, headers, keep_alive=request.keep_alive))
+            self.transport.write(self.short.encode(answer, headers, request))
             if not request.keep_alive:
                 self.transport.close()
         self.on_response_complete()
@@ -343,39 +337,3 @@ class LimitedConnection(HttpToolsProtocol):
     def _count(self, reason: str) -> None:
         if self.cut is not None:
             self.cut[reason] += 1
-
-
-class Watchman:
-    """Looks at all connections of a server once a second."""
-
-    def __init__(self, connections: set[Any], clock: Callable[[], float] = time.monotonic) -> None:
-        self._connections = connections
-        self._clock = clock
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-
-    def look(self) -> None:
-        """Look at every connection once."""
-        now = self._clock()
-        for connection in list(self._connections):
-            connection.look(now)
-
-    async def _run(self) -> None:
-        logged_at = float("-inf")
-        while True:
-            await asyncio.sleep(_CHECK_INTERVAL_S)
-            try:
-                self.look()
-            except Exception:  # noqa: BLE001 - one odd connection must not leave all others unwatched
-                if time.monotonic() - logged_at >= _LOG_INTERVAL_S:
-                    logged_at = time.monotonic()
-                    _log.exception("connections could not be looked at")

@@ -23,7 +23,7 @@ from stepsight_collector.errors import (
 )
 from stepsight_collector.receivers.judge import Judged, RecordLimits, judge
 from stepsight_collector.receivers.shed import without_debug
-from stepsight_collector.wal import Entry, Signal, Wal
+from stepsight_collector.wal import Durable, Entry, Signal, Wal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,14 +43,14 @@ _THREADS = 2
 _MAX_CLIENT_CHARS = 256
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as Entry
 class Begun:
     """A request on its way to the disk, see `Ingest.begin`. `key` is the one of `Resends`."""
 
     signal: Signal
     judged: Judged
     key: int | None
-    done: asyncio.Future[None]
+    done: Durable
 
 
 class Ingest:

@@ -51,7 +51,7 @@ class RecordLimits:
     max_elements: int = 262_144
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as Entry
 class Judged:
     """What is kept: `body`, with so many records. `rejected` were left out, first for `reason`."""
 

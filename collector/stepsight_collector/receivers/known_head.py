@@ -24,11 +24,15 @@ _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,6})\r\n", re.IGNORECAS
 
 
 class Sender(NamedTuple):
-    """What a header says of a request on the short way, beside its length."""
+    """What a header says of a request on the short way, beside its length.
+
+    The `project` is what `Access` found for its token while its `state` was `admitted_by`.
+    """
 
     signal: Signal
-    authorization: str | None
     client: str
+    project: str
+    admitted_by: object
 
 
 class KnownHead(NamedTuple):

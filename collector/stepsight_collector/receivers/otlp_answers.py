@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from stepsight_collector.receivers.judge import Judged
     from stepsight_collector.wal import Signal
 
-__all__ = ["PROTOBUF", "collector_failed", "failure", "refusal", "success"]
+__all__ = ["KEPT", "PROTOBUF", "collector_failed", "failure", "refusal", "success"]
 
 PROTOBUF = "application/x-protobuf"
+# To a request in protobuf of which everything was kept.
+KEPT = Answer(200, PROTOBUF, b"")
 
 # The first class that an error is of decides.
 _STATUSES: tuple[tuple[type[CollectorError], int], ...] = (
@@ -44,6 +46,8 @@ _STATUSES: tuple[tuple[type[CollectorError], int], ...] = (
 
 def success(signal: Signal, content_type: str, judged: Judged) -> Answer:
     """Answer a request of which something was kept."""
+    if not judged.reason and content_type == PROTOBUF:
+        return KEPT
     if not judged.reason:
         body = b"{}" if content_type == JSON else b""
     elif content_type == JSON:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from stepsight_collector.errors import PortInUseError
-from stepsight_collector.receivers.connection import ConnectionLimits, LimitedConnection, Watchman
+from stepsight_collector.receivers.connection import ConnectionLimits, LimitedConnection
+from stepsight_collector.receivers.watchman import Watchman
 
 if TYPE_CHECKING:
     import ssl

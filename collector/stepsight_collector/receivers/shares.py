@@ -20,6 +20,7 @@ __all__ = ["Shares"]
 
 _NEARLY_FULL = 0.75
 _HALF_LIFE_S = 30.0
+_MOMENT_S = 0.5  # not worth a power of two for each request
 _FORGOTTEN_BYTES = 1.0
 _RETRY_AFTER_S = 10
 
@@ -56,7 +57,10 @@ class Shares:
         """Note what a project sent."""
         now = self._clock()
         size, at = self._sent.get(project, (0.0, now))
-        self._sent[project] = (size * math.exp2((at - now) / _HALF_LIFE_S) + size_bytes, now)
+        if now - at < _MOMENT_S:
+            self._sent[project] = (size + size_bytes, at)
+        else:
+            self._sent[project] = (size * math.exp2((at - now) / _HALF_LIFE_S) + size_bytes, now)
 
     def _lately(self, project: str, now: float) -> float:
         size, at = self._sent.get(project, (0.0, now))

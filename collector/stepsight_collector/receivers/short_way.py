@@ -15,9 +15,11 @@ import time
 from typing import TYPE_CHECKING
 
 from stepsight_collector.errors import AccessError, BusyError, MalformedError, StorageError
+from stepsight_collector.receivers.asgi import encode_answer
 from stepsight_collector.receivers.http import SIGNAL_OF_PATH, authorization
 from stepsight_collector.receivers.known_head import Sender
 from stepsight_collector.receivers.otlp_answers import (
+    KEPT,
     PROTOBUF,
     collector_failed,
     refusal,
@@ -25,7 +27,6 @@ from stepsight_collector.receivers.otlp_answers import (
 )
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
 
     from stepsight_collector.receivers.asgi import Answer
@@ -67,16 +68,14 @@ class ShortRequest:
         "hold",
         "keep_alive",
         "parts",
-        "project",
         "response_complete",
         "response_started",
         "sender",
     )
     message_event = _NOBODY
 
-    def __init__(self, sender: Sender, project: str, hold: Hold) -> None:
+    def __init__(self, sender: Sender, hold: Hold) -> None:
         self.sender = sender
-        self.project = project
         self.hold = hold
         self.parts: list[bytes] = []
         self.keep_alive = True
@@ -95,6 +94,8 @@ class ShortWay:
             if not (prefix and (path + "/").startswith(prefix + "/"))
         }
         self._logged_at = float("-inf")
+        # Headers of the server, and the usual answer with them.
+        self._kept: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
 
     def enter(self, url: bytes, fields: list[tuple[bytes, bytes]]) -> ShortRequest | None:
         """Let a request in by its header and take memory for its body; None for the long way."""
@@ -110,19 +111,33 @@ class ShortWay:
             and _ASKING.isdisjoint(headers)
         ):
             return None
+        state = self._door.access.state
+        try:
+            project = self._door.admit(authorization(headers))
+        except (AccessError, BusyError, MalformedError):
+            return None  # the long way refuses it, too, and tells and counts it
         client = headers.get(b"user-agent", b"").decode("latin-1")
-        return self.enter_again(Sender(signal, authorization(headers), client), int(length))
+        return self._hold(Sender(signal, client, project, state), int(length))
 
     def enter_again(self, sender: Sender, size_bytes: int) -> ShortRequest | None:
-        """Let a request in whose header is known; None for the long way."""
+        """Let a request in whose header is known; None for the long way, or to have it parsed."""
+        if sender.admitted_by is not self._door.access.state:
+            return None
+        try:
+            self._door.check(sender.project)
+        except (BusyError, MalformedError):
+            return None
+        return self._hold(sender, size_bytes)
+
+    def _hold(self, sender: Sender, size_bytes: int) -> ShortRequest | None:
+        """Take memory for a request."""
         if not 0 < size_bytes <= min(_MAX_BYTES, self._ingest.max_body_bytes):
             return None
         try:
-            project = self._door.admit(sender.authorization)
-            hold = self._door.budget.reserve_now(project, size_bytes)
-        except (AccessError, BusyError, MalformedError):
-            return None  # the long way refuses it, too, and tells and counts it
-        return None if hold is None else ShortRequest(sender, project, hold)
+            hold = self._door.budget.reserve_now(sender.project, size_bytes)
+        except (BusyError, MalformedError):
+            return None
+        return None if hold is None else ShortRequest(sender, hold)
 
     def take(self, request: ShortRequest, reply: Reply) -> bool:
         """Queue a request whose body is whole, and reply later; False for the long way."""
@@ -134,7 +149,7 @@ class ShortWay:
         begun = None
         sender = request.sender
         try:
-            begun = self._ingest.begin(sender.signal, body, sender.client, request.project)
+            begun = self._ingest.begin(sender.signal, body, sender.client, sender.project)
         except Exception:  # noqa: BLE001 - the long way meets it again and answers
             self._complain()
         if begun is None:
@@ -142,18 +157,28 @@ class ShortWay:
             return False
         parts.clear()
 
-        def done(_: asyncio.Future[None]) -> None:
+        def done() -> None:
             turns.end()
             request.hold.release()
             reply(request, self._answer(request, begun, len(body)))
 
-        begun.done.add_done_callback(done)
+        begun.done.tell(done)
         return True
+
+    def encode(
+        self, answer: Answer, headers: list[tuple[bytes, bytes]], request: ShortRequest
+    ) -> bytes:
+        """Encode an answer with the server's headers, which are others every second."""
+        if answer is not KEPT or not request.keep_alive:
+            return encode_answer(answer, headers, keep_alive=request.keep_alive)
+        if self._kept[0] is not headers:
+            self._kept = (headers, encode_answer(answer, headers, keep_alive=True))
+        return self._kept[1]
 
     def _answer(self, request: ShortRequest, begun: Begun, size_bytes: int) -> Answer:
         try:
             judged = self._ingest.end(begun)
-            self._door.charge(request.project, size_bytes, judged.records)
+            self._door.charge(request.sender.project, size_bytes, judged.records)
         except StorageError as exc:
             return refusal(PROTOBUF, exc)
         except Exception:  # noqa: BLE001 - a bug here must be an answer, not a client that waits

@@ -6,6 +6,7 @@ Knows nothing about telemetry but the names of the signals. Format: docs/referen
 from __future__ import annotations
 
 from stepsight_collector.wal.disk import replace_file
+from stepsight_collector.wal.durable import Durable
 from stepsight_collector.wal.log import Wal, WalLimits, WalUsage
 from stepsight_collector.wal.record import Entry, encode_entry, scan_entries
 from stepsight_collector.wal.recovery import repair_segment
@@ -20,6 +21,7 @@ from stepsight_collector.wal.segment import (
 
 __all__ = [
     "SIGNALS",
+    "Durable",
     "Entry",
     "SegmentInfo",
     "Signal",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from stepsight_collector.errors import StorageError, WalFullError
 from stepsight_collector.wal.ack_gate import AckGate
 from stepsight_collector.wal.disk import fsync_directory
+from stepsight_collector.wal.durable import Durable
 from stepsight_collector.wal.ids import SegmentIds
 from stepsight_collector.wal.lane import Lane, make_lane
 from stepsight_collector.wal.recovery import recover_segments
@@ -45,17 +46,6 @@ class WalUsage:
     bytes: int
     segments: int
     oldest_age_s: float
-
-
-class _Durable(asyncio.Future[None]):
-    """Done when an entry is on the disk.
-
-    Cannot be cancelled: an entry that is being written cannot be taken back, and whoever asks for
-    the same one again must learn what became of it. A task that waits ends once that is known.
-    """
-
-    def cancel(self, msg: object = None) -> bool:  # noqa: ARG002 - asyncio's signature
-        return False
 
 
 class Wal:
@@ -109,7 +99,7 @@ class Wal:
                 self._loop.add_reader(lane.event_fd, self._collect, writer)
             writer.start()
 
-    def append(self, signal: Signal, entry: Entry) -> asyncio.Future[None]:
+    def append(self, signal: Signal, entry: Entry) -> Durable:
         """Queue an entry; the future is done when it is durable, or has a `StorageError`.
 
         While the store is behind, it is done up to `max_hold_s` later than it is durable.
@@ -124,7 +114,7 @@ class Wal:
                     f"{self._limits.quota_bytes}. The store does not keep up; send again later."
                 )
             self._used_bytes += size
-        future = _Durable(loop=asyncio.get_running_loop())
+        future = Durable(loop=asyncio.get_running_loop())
         try:
             self._writers[signal].add(Waiting(entry, future, size))
         except (KeyError, StorageError) as exc:
@@ -212,16 +202,16 @@ class Wal:
             self._failed_at = time.monotonic()
         self._release(sum(waiting.size_bytes for waiting in group) - written_bytes)
         if error is None:
-            self._call(self._gate.submit, partial(_resolve, _futures(group)))
+            self._call(self._gate.submit, partial(_settle, _futures(group)))
         else:
-            self._call(_fail, group, error)
+            self._call(_settle, _futures(group), error)
 
     def _collect(self, writer: SegmentWriter) -> None:
         """Tell of the entries that a lane has made durable."""
         group = writer.collect()
         if group:
             self._last_error = None
-            self._gate.submit(partial(_resolve, _futures(group)))
+            self._gate.submit(partial(_settle, _futures(group)))
 
     def _sealed(self, segment: SegmentInfo) -> None:
         with self._lock:
@@ -266,18 +256,11 @@ def _delete(segment: SegmentInfo) -> bool:
     return True
 
 
-def _futures(group: list[Waiting]) -> list[asyncio.Future[None]]:
+def _futures(group: list[Waiting]) -> list[Durable]:
     """Not the bodies: they are on the disk."""
     return [waiting.future for waiting in group]
 
 
-def _resolve(futures: list[asyncio.Future[None]]) -> None:
+def _settle(futures: list[Durable], error: StorageError | None = None) -> None:
     for future in futures:
-        if not future.done():  # else the sender went away
-            future.set_result(None)
-
-
-def _fail(group: list[Waiting], error: StorageError) -> None:
-    for waiting in group:
-        if not waiting.future.done():
-            waiting.future.set_exception(error)
+        future.settle(error)

@@ -21,10 +21,10 @@ from stepsight_collector.wal.open_segment import OpenSegment
 from stepsight_collector.wal.pace import Pace
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable
     from pathlib import Path
 
+    from stepsight_collector.wal.durable import Durable
     from stepsight_collector.wal.ids import SegmentIds
     from stepsight_collector.wal.lane import Lane
     from stepsight_collector.wal.record import Entry
@@ -67,7 +67,7 @@ class Waiting:
     """An entry on its way to the disk, and what to tell when it is there."""
 
     entry: Entry
-    future: asyncio.Future[None]
+    future: Durable
     size_bytes: int
 
 
@@ -100,7 +100,8 @@ class SegmentWriter:
         self._on_settled = on_settled
         self._lane = lane
         self._lane_failed = False
-        self._wake = threading.Condition()
+        self._lock = threading.Lock()
+        self._wake = threading.Condition(self._lock)
         self._waiting: deque[Waiting] = deque()
         self._unconfirmed = 0
         self._closing = False
@@ -115,7 +116,7 @@ class SegmentWriter:
 
     def add(self, waiting: Waiting) -> None:
         """Queue an entry. Never blocks on the disk."""
-        with self._wake:
+        with self._lock:
             if self._closing:
                 raise StorageError("The write-ahead log is closed: the collector is stopping.")
             if self._lane is not None and self._lane.add(waiting):
@@ -130,7 +131,7 @@ class SegmentWriter:
         if self._lane is None:
             return []
         count, has_failed = self._lane.read()
-        with self._wake:
+        with self._lock:
             if has_failed:
                 self._lane_failed = True
                 self._wake.notify()
@@ -172,7 +173,8 @@ class SegmentWriter:
     def _next_group(self) -> tuple[list[Waiting], bool]:
         """Wait for entries, for the moment to cut, or for the end."""
         with self._wake:
-            if not self._waiting and not self._closing and not self._lane_failed:
+            is_full = self._lane is not None and self._lane.is_full
+            if not (self._waiting or self._closing or self._lane_failed or is_full):
                 self._wake.wait(self._until_cut_s())
             group, size = [], 0
             while self._waiting and size <= self._limits.max_segment_bytes:
@@ -228,10 +230,14 @@ class SegmentWriter:
         if lane is None or segment is None or segment.size_bytes == 0 or segment.has_remains:
             return
         with self._wake:
-            if not lane.is_open and not self._waiting and not self._closing:
-                left_bytes = self._limits.max_segment_bytes - segment.size_bytes
-                left_records = self._limits.max_segment_records - segment.records
-                lane.begin(segment.descriptor, left_bytes, left_records)
+            if lane.is_open or self._closing:
+                return
+            left_bytes = self._limits.max_segment_bytes - segment.size_bytes
+            left_records = self._limits.max_segment_records - segment.records
+            lane.begin(segment.descriptor, left_bytes, left_records)
+            # Under load there is always somebody who came meanwhile.
+            while self._waiting and lane.add(self._waiting[0]):
+                self._waiting.popleft()
 
     def _leave_lane(self) -> None:
         """Have the open segment back, with all that was on its way to it."""
