@@ -9,6 +9,7 @@ No views, no decoding. Merges included.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from _load import wait_merged
 from stepsight_collector.store import Store, open_store
 from stepsight_collector.store.engine import WRITE_SETTINGS, _engine
 from stepsight_collector.wal import Entry, WalLimits, encode_entry, read_entries
@@ -100,11 +102,7 @@ def insert_all(writer: Client, blocks: list[bytes], number: int) -> float:
     for index, block in enumerate(blocks):
         token = {"insert_deduplication_token": f"{number}-{index}"}
         writer.raw_insert("twin", None, insert_block=block, settings=token, fmt="Native")
-    quiet = 0
-    while quiet < 5:
-        time.sleep(0.2)
-        running = writer.query("SELECT count() FROM system.merges").result_rows[0][0]
-        quiet = 0 if running else quiet + 1
+    wait_merged(os.getpid())
     return time.process_time() - started
 
 

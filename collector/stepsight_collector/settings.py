@@ -180,7 +180,7 @@ ROWS: tuple[SettingRow, ...] = (
     SettingRow("query_wait_s", "STEPSIGHT_QUERY_WAIT_S", "whole", 60, "seconds",
                "How long a query waits for its turn before it is answered 429.",
                "--query-wait-s"),
-    SettingRow("self_metrics_interval_s", "STEPSIGHT_SELF_METRICS_INTERVAL_S", "whole", 15,
+    SettingRow("self_metrics_interval_s", "STEPSIGHT_SELF_METRICS_INTERVAL_S", "whole", 60,
                "seconds", "How often the collector stores its own metrics, as project "
                '"stepsight"; 0 is never.', "--self-metrics-interval-s"),
     SettingRow("drain_timeout_s", "STEPSIGHT_DRAIN_TIMEOUT_S", "whole", 20, "seconds",
@@ -242,7 +242,7 @@ class Settings:
     queries_of_one_token: int = 2
     queries_waiting: int = 20
     query_wait_s: int = 60
-    self_metrics_interval_s: int = 15
+    self_metrics_interval_s: int = 60
     drain_timeout_s: int = 20
 
 
