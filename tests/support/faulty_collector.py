@@ -10,22 +10,21 @@ import itertools
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stepsight_collector.app import main
 from stepsight_collector.store import Store, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+    Insert = Callable[[Store, str, Any, str], None]
 
 
-def failing(
-    insert: Callable[[Store, str, bytes | Path, str], None], switches: Path
-) -> Callable[[Store, str, bytes | Path, str], None]:
-    """Wrap `Store.insert` with the two switches."""
-    numbers = itertools.count()
+def failing(insert: Insert, switches: Path, numbers: Iterator[int]) -> Insert:
+    """Wrap a way to insert with the two switches."""
 
-    def insert_or_fail(store: Store, signal: str, payload: bytes | Path, token: str) -> None:
+    def insert_or_fail(store: Store, signal: str, payload: Any, token: str) -> None:
         if (switches / "refuse").exists():
             raise StoreError("no insert is done now")
         insert(store, signal, payload, token)
@@ -36,5 +35,8 @@ def failing(
 
 
 if __name__ == "__main__":
-    Store.insert = failing(Store.insert, Path(os.environ["FAULTY_COLLECTOR"]))  # type: ignore[assignment,method-assign]
+    inserts = itertools.count()
+    for way in ("insert", "insert_rows"):
+        wrapped = failing(getattr(Store, way), Path(os.environ["FAULTY_COLLECTOR"]), inserts)
+        setattr(Store, way, wrapped)
     sys.exit(main())
