@@ -1,6 +1,6 @@
 """When a segment is cut by its age: at once for a line that comes alone, seldom in a steady stream.
 
-An insert costs 35 to 80 ms of CPU before its first record (bench/insert_cost.py), so a steady
+An insert costs 25 to 80 ms of CPU before its first record (bench/insert_cost.py), so a steady
 trickle that is cut every 150 ms keeps a core busy (bench/light_load.py). The time between two cuts
 therefore grows with what the last insert took, up to where a line would not be seen within a second
 of its making. Whoever comes after a pause waits for nobody.
