@@ -34,6 +34,7 @@ bench: $(STAMP)  ## every number that we claim
 	$(BIN)/python bench/footprint.py
 	$(BIN)/python bench/insert_cost.py
 	$(BIN)/python bench/rows.py
+	$(BIN)/python bench/rows.py
 	$(BIN)/python bench/sustained.py
 	$(BIN)/python bench/query.py
 	$(BIN)/python bench/sdk.py
