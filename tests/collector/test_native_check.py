@@ -19,6 +19,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from mutations import mutated
 from stepsight_collector import native
 from stepsight_collector.errors import MalformedError
+from stepsight_collector.native import appender, library
 from stepsight_collector.receivers.check import Checked, _parsed
 
 if TYPE_CHECKING:
@@ -162,3 +163,17 @@ def test_any_bytes_are_unusual_or_valid(data: bytes) -> None:
 @given(st.binary(max_size=200_000), st.integers(0, 2**32 - 1))
 def test_the_checksum_is_zlibs(data: bytes, seed: int) -> None:
     assert native.crc32(data, seed) == zlib.crc32(data, seed)
+
+
+def test_who_leaves_the_library_out_does_without_all_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(library, "_brief", library._brief)  # given back after the test
+    monkeypatch.setattr(library, "_long", library._long)
+    assert appender.is_there()
+
+    native.leave_out()
+
+    assert not native.is_there()
+    assert not appender.is_there()
+    assert native.check("logs", b"", LARGE) is None

@@ -86,8 +86,8 @@ for _library in (_brief, _long):
 
 
 def is_there() -> bool:
-    """Whether there can be an `Appender`."""
-    return _brief is not None and hasattr(os, "eventfd")
+    """Whether there can be an `Appender`; asked anew, since the library may be left out."""
+    return handles()[0] is not None and hasattr(os, "eventfd")
 
 
 class Appender:
